@@ -1,0 +1,257 @@
+//! What callers can be refused for.
+
+use super::Entry;
+
+/// Request target is not canonical.
+pub static BAD_TARGET: Entry = Entry {
+    id: "PC-0101",
+    status: Some(400),
+    title: "Request target is not canonical",
+    caller: "Send a target with valid percent-encoding and without encoded slashes, control characters or fragments.",
+    operator: "The path or query cannot be brought into the one form that routing and the upstream share. `encoded_slashes: true` on a route admits %2F in its parameters.",
+};
+
+/// Header field name is refused.
+pub static BAD_FIELD_NAME: Entry = Entry {
+    id: "PC-0102",
+    status: Some(400),
+    title: "Header field name is refused",
+    caller: "Use header field names of letters, digits and hyphens.",
+    operator: "Names with `_`, `.` or other aliases of `-` reach some applications as another field, so they are refused.",
+};
+
+/// Header field is repeated.
+pub static REPEATED_FIELD: Entry = Entry {
+    id: "PC-0103",
+    status: Some(400),
+    title: "Header field is repeated",
+    caller: "Send this header field once.",
+    operator: "A field that decides over the request (Host, Authorization, X-API-Key, Content-Length, Content-Type) came more than once.",
+};
+
+/// Host is missing or malformed.
+pub static BAD_HOST: Entry = Entry {
+    id: "PC-0104",
+    status: Some(400),
+    title: "Host is missing or malformed",
+    caller: "Send one valid Host.",
+    operator: "The authority of the request is absent or is not a host with an optional port.",
+};
+
+/// Request target is too long.
+pub static TARGET_TOO_LONG: Entry = Entry {
+    id: "PC-0105",
+    status: Some(414),
+    title: "Request target is too long",
+    caller: "Shorten the request target.",
+    operator: "`limits.target_bytes` was passed.",
+};
+
+/// Header fields are too large.
+pub static HEAD_TOO_LARGE: Entry = Entry {
+    id: "PC-0106",
+    status: Some(431),
+    title: "Header fields are too large",
+    caller: "Send fewer or shorter header fields.",
+    operator: "`limits.header_count` or `limits.header_bytes` was passed.",
+};
+
+/// Misdirected request.
+pub static MISDIRECTED: Entry = Entry {
+    id: "PC-0107",
+    status: Some(421),
+    title: "Misdirected request",
+    caller: "Open a new connection for this host.",
+    operator: "The host is not one that the certificate of this connection covers, or its API asks for a client certificate under another name than the connection's.",
+};
+
+/// No such resource.
+pub static NO_ROUTE: Entry = Entry {
+    id: "PC-0108",
+    status: Some(404),
+    title: "No such resource",
+    caller: "Check the host and the path.",
+    operator: "No API or route matches the host and path. Paths are compared byte by byte after canonicalisation.",
+};
+
+/// Method not allowed.
+pub static METHOD_NOT_ALLOWED: Entry = Entry {
+    id: "PC-0109",
+    status: Some(405),
+    title: "Method not allowed",
+    caller: "Use one of the methods in the Allow field.",
+    operator: "A route has this path, but not this method. CONNECT and TRACE are never served.",
+};
+
+/// Request body is too large.
+pub static BODY_TOO_LARGE: Entry = Entry {
+    id: "PC-0110",
+    status: Some(413),
+    title: "Request body is too large",
+    caller: "Send a smaller body.",
+    operator: "`body` of the route (1 MiB unless set) was passed.",
+};
+
+/// Request body came too slowly.
+pub static BODY_TOO_SLOW: Entry = Entry {
+    id: "PC-0111",
+    status: Some(408),
+    title: "Request body came too slowly",
+    caller: "Send the body without pauses.",
+    operator: "The body fell under `limits.body_minimum_rate`.",
+};
+
+/// Message framing is ambiguous.
+pub static BAD_FRAMING: Entry = Entry {
+    id: "PC-0112",
+    status: Some(400),
+    title: "Message framing is ambiguous",
+    caller: "Send either Content-Length or chunked coding, once.",
+    operator: "Content-Length and Transfer-Encoding contradict each other, or one of them is malformed.",
+};
+
+/// More than one credential.
+pub static TWO_CREDENTIALS: Entry = Entry {
+    id: "PC-0113",
+    status: Some(400),
+    title: "More than one credential",
+    caller: "Send one credential.",
+    operator: "A request that carries an API key and a token, or two tokens, is refused rather than one of them chosen.",
+};
+
+/// Credential required.
+pub static NO_CREDENTIAL: Entry = Entry {
+    id: "PC-0201",
+    status: Some(401),
+    title: "Credential required",
+    caller: "Send a credential that this API accepts, as the WWW-Authenticate field says.",
+    operator: "The route asks for a credential and the request carries none that it accepts.",
+};
+
+/// API key is not valid.
+pub static BAD_API_KEY: Entry = Entry {
+    id: "PC-0202",
+    status: Some(401),
+    title: "API key is not valid",
+    caller: "Use a current API key.",
+    operator: "The key is malformed, unknown, expired or revoked. `portcullis key list` shows the keys.",
+};
+
+/// Access token is not valid.
+pub static BAD_TOKEN: Entry = Entry {
+    id: "PC-0203",
+    status: Some(401),
+    title: "Access token is not valid",
+    caller: "Obtain a new access token.",
+    operator: "The token failed a check; the access log's `reason` names it.",
+};
+
+/// Credential in the URL.
+pub static CREDENTIAL_IN_URL: Entry = Entry {
+    id: "PC-0204",
+    status: Some(401),
+    title: "Credential in the URL",
+    caller: "Send the credential in a header field, and replace it: URLs are logged along the way.",
+    operator: "A query parameter named like a credential, or holding an API key, was sent. Its value is not logged.",
+};
+
+/// Client certificate is not known.
+pub static UNKNOWN_CERTIFICATE: Entry = Entry {
+    id: "PC-0205",
+    status: Some(401),
+    title: "Client certificate is not known",
+    caller: "Use a client certificate that is registered here.",
+    operator: "The certificate chains to a trusted CA but matches none of the listener's `clients`, or matches more than one.",
+};
+
+/// Token cannot be checked now.
+pub static ISSUER_UNAVAILABLE: Entry = Entry {
+    id: "PC-0206",
+    status: Some(503),
+    title: "Token cannot be checked now",
+    caller: "Try again after the Retry-After time.",
+    operator: "The issuer's keys could not be fetched and none are cached.",
+};
+
+/// API key cannot be checked now.
+pub static KEYS_UNAVAILABLE: Entry = Entry {
+    id: "PC-0207",
+    status: Some(503),
+    title: "API key cannot be checked now",
+    caller: "Try again after the Retry-After time.",
+    operator: "The key store did not answer, and the key was not seen within the last 60 s.",
+};
+
+/// Insufficient scope.
+pub static INSUFFICIENT_SCOPE: Entry = Entry {
+    id: "PC-0301",
+    status: Some(403),
+    title: "Insufficient scope",
+    caller: "Ask for a credential with the scopes named in the WWW-Authenticate field.",
+    operator: "The caller is known but lacks a scope of the route.",
+};
+
+/// Upstream cannot be reached.
+pub static UPSTREAM_UNREACHABLE: Entry = Entry {
+    id: "PC-0501",
+    status: Some(502),
+    title: "Upstream cannot be reached",
+    caller: "Try again later.",
+    operator: "No server of the upstream accepted a connection within `connect_timeout`, or its certificate was not valid.",
+};
+
+/// Upstream did not answer in time.
+pub static UPSTREAM_TIMEOUT: Entry = Entry {
+    id: "PC-0502",
+    status: Some(504),
+    title: "Upstream did not answer in time",
+    caller: "Try again later.",
+    operator: "The upstream sent no response head within `response_timeout`.",
+};
+
+/// Upstream broke off.
+pub static UPSTREAM_BROKE: Entry = Entry {
+    id: "PC-0503",
+    status: Some(502),
+    title: "Upstream broke off",
+    caller: "Try again later.",
+    operator: "The upstream closed the connection or sent what is not HTTP.",
+};
+
+/// Internal error.
+pub static INTERNAL: Entry = Entry {
+    id: "PC-0601",
+    status: Some(500),
+    title: "Internal error",
+    caller: "Report the request_id to the operator.",
+    operator: "A fault of Portcullis itself. Please report it with the log line of this request_id.",
+};
+
+/// All of them, in order.
+pub static ALL: &[&Entry] = &[
+    &BAD_TARGET,
+    &BAD_FIELD_NAME,
+    &REPEATED_FIELD,
+    &BAD_HOST,
+    &TARGET_TOO_LONG,
+    &HEAD_TOO_LARGE,
+    &MISDIRECTED,
+    &NO_ROUTE,
+    &METHOD_NOT_ALLOWED,
+    &BODY_TOO_LARGE,
+    &BODY_TOO_SLOW,
+    &BAD_FRAMING,
+    &TWO_CREDENTIALS,
+    &NO_CREDENTIAL,
+    &BAD_API_KEY,
+    &BAD_TOKEN,
+    &CREDENTIAL_IN_URL,
+    &UNKNOWN_CERTIFICATE,
+    &ISSUER_UNAVAILABLE,
+    &KEYS_UNAVAILABLE,
+    &INSUFFICIENT_SCOPE,
+    &UPSTREAM_UNREACHABLE,
+    &UPSTREAM_TIMEOUT,
+    &UPSTREAM_BROKE,
+    &INTERNAL,
+];

@@ -1,0 +1,1 @@
+//! The configuration file, parsed into types that cannot hold nonsense.

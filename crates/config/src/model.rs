@@ -1,0 +1,357 @@
+//! The configuration in force: every value here has been checked, every file it names has been read.
+//!
+//! Nothing in this module can be built from text except through [`crate::load`], so the gateway never re-checks what
+//! it is handed.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+/// A whole, valid configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the gateway accepts connections; at least one.
+    pub listeners: Vec<Listener>,
+    /// The folder that holds the database, the control socket and generated keys.
+    pub data: PathBuf,
+    /// Issuers of tokens, by the name that `authenticate: [jwt: NAME]` uses.
+    pub issuers: BTreeMap<IssuerName, Arc<Issuer>>,
+    /// The APIs behind the gateway.
+    pub apis: Vec<Api>,
+    /// Peers whose `X-Forwarded-*` fields are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Limits that hold for every connection and request.
+    pub limits: GlobalLimits,
+    /// Logs.
+    pub monitoring: Monitoring,
+    /// Worker threads; `None` means one for each available core.
+    pub workers: Option<usize>,
+}
+
+/// One address on which the gateway accepts connections.
+#[derive(Debug)]
+pub struct Listener {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// TLS, or the reason why there is none.
+    pub security: ListenerSecurity,
+}
+
+/// How bytes on a listener are protected.
+#[derive(Debug)]
+pub enum ListenerSecurity {
+    /// TLS 1.3 and 1.2.
+    Tls(ListenerTls),
+    /// Plain HTTP on a loopback address.
+    PlaintextLoopback,
+    /// Plain HTTP elsewhere, with the operator's reason (`plaintext: "why"`).
+    Plaintext {
+        /// The operator's words.
+        reason: String,
+    },
+}
+
+/// TLS of one listener.
+#[derive(Debug)]
+pub struct ListenerTls {
+    /// Certificates by SNI; the first one answers clients that send no SNI. At least one.
+    pub certificates: Vec<Certificate>,
+    /// Client certificates, if this listener asks for them.
+    pub client_certificates: Option<ClientCertificates>,
+}
+
+/// A certificate chain with its private key; they were checked to belong together.
+pub struct Certificate {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// PKCS#8, SEC1 or PKCS#1.
+    pub key: PrivateKeyDer<'static>,
+    /// DNS names and wildcard names of the leaf, lower case.
+    pub names: Vec<String>,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+/// Which client certificates a listener accepts, and who they stand for.
+#[derive(Debug)]
+pub struct ClientCertificates {
+    /// Trust anchors.
+    pub ca: Vec<CertificateDer<'static>>,
+    /// Known clients. A valid certificate that matches none is an unknown caller (401).
+    pub clients: Vec<CertificateClient>,
+}
+
+/// One client known by its certificate.
+#[derive(Debug, Clone)]
+pub struct CertificateClient {
+    /// The name it has in logs and upstream.
+    pub name: String,
+    /// What in the certificate must match.
+    pub identity: CertificateIdentity,
+    /// Scopes the client holds.
+    pub scopes: Vec<Scope>,
+}
+
+/// What identifies a client certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateIdentity {
+    /// A URI SAN with the `spiffe` scheme, whole.
+    Spiffe(String),
+    /// A DNS SAN, whole, lower case.
+    Dns(String),
+    /// SHA-256 of the `SubjectPublicKeyInfo`.
+    SpkiSha256([u8; 32]),
+}
+
+/// Name of an issuer in the file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IssuerName(pub String);
+
+/// An issuer whose JWTs are accepted.
+#[derive(Debug)]
+pub struct Issuer {
+    /// Its name in the file.
+    pub name: IssuerName,
+    /// Where its keys come from.
+    pub keys: IssuerKeys,
+    /// What its tokens must look like: issuer, audience, algorithms, types, required claims, lifetime, skew.
+    pub validation: jose::jwt::Validation,
+}
+
+/// Where the keys of an issuer come from.
+pub enum IssuerKeys {
+    /// `<issuer>/.well-known/openid-configuration`, then RFC 8414's place; its `jwks_uri` is followed.
+    Discovery(RemoteKeys),
+    /// A JWKS at this `https` address (`http` on loopback only).
+    JwksUri(RemoteKeys),
+    /// A JWKS read from a file when the configuration was loaded.
+    Static(jose::JwkSet),
+    /// An HMAC secret of at least 256 bits, read from a file or the environment.
+    Secret(Zeroizing<Vec<u8>>),
+}
+
+impl fmt::Debug for IssuerKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery(r) => write!(f, "Discovery({})", r.url),
+            Self::JwksUri(r) => write!(f, "JwksUri({})", r.url),
+            Self::Static(_) => f.write_str("Static"),
+            Self::Secret(_) => f.write_str("Secret(redacted)"),
+        }
+    }
+}
+
+/// A key document that is fetched.
+#[derive(Debug, Clone)]
+pub struct RemoteKeys {
+    /// Absolute URL. For discovery: the issuer itself.
+    pub url: http::Uri,
+    /// Trust anchors for this host instead of the system's.
+    pub ca: Option<Vec<CertificateDer<'static>>>,
+    /// Networks that the host may resolve to although they are not public (`allow_networks`).
+    pub allow_networks: Vec<IpNet>,
+}
+
+/// One API: a host and a path prefix in front of an upstream.
+#[derive(Debug)]
+pub struct Api {
+    /// Unique name.
+    pub name: String,
+    /// Host it answers for, or any.
+    pub host: HostPattern,
+    /// Prefix in canonical form: `/` or `/orders`, never with a slash at its end.
+    pub path: String,
+    /// Where requests go.
+    pub upstream: Arc<Upstream>,
+    /// Its routes; at least one. Each lies under `path`.
+    pub routes: Vec<Route>,
+}
+
+/// Host of an API.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HostPattern {
+    /// No host given: every host without an API of its own.
+    Any,
+    /// A name or an IP literal in canonical form: lower case, no dot at its end, no port.
+    Exact(String),
+}
+
+/// One route with everything that decides over it; the API's defaults are already merged in.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// As written: `GET /orders/{id}`. Names the route in logs and metrics.
+    pub name: String,
+    /// Methods it serves.
+    pub methods: Methods,
+    /// Its path template.
+    pub template: PathTemplate,
+    /// Who may come in.
+    pub access: Access,
+    /// Largest request body in bytes.
+    pub max_body: u64,
+    /// Whole time for a request with its response head.
+    pub response_timeout: Duration,
+    /// Whether `%2F` in a parameter is passed on rather than refused.
+    pub encoded_slashes: bool,
+}
+
+/// Methods of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Methods {
+    /// `*`: every method but CONNECT and TRACE.
+    Any,
+    /// These, upper case, sorted. `GET` brings `HEAD` with it.
+    These(Vec<http::Method>),
+}
+
+/// A path template: literal segments, `{name}` for one segment, and `{name*}` at the end for the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathTemplate {
+    /// As written.
+    pub text: String,
+    /// Its segments.
+    pub segments: Vec<Segment>,
+}
+
+/// A segment of a path template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    /// These bytes, in canonical form.
+    Literal(String),
+    /// Any one segment that is not empty.
+    Parameter(String),
+    /// Whatever remains, also nothing. Only ever last.
+    Rest(String),
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Anyone, for the operator's stated reason.
+    Public {
+        /// The operator's words.
+        reason: String,
+    },
+    /// Callers with one of these credentials and all of the scopes.
+    Authenticated {
+        /// At least one.
+        by: Vec<Method>,
+        /// All of these are needed.
+        scopes: Vec<Scope>,
+    },
+}
+
+/// A way to authenticate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// A Portcullis API key in `X-API-Key` or as a Bearer token.
+    ApiKey,
+    /// A JWT of this issuer.
+    Jwt(IssuerName),
+    /// A client certificate of the listener.
+    ClientCertificate,
+}
+
+/// A scope token (RFC 6749 §3.3).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(pub String);
+
+/// Where requests of an API go.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name in the file, or its URL.
+    pub name: String,
+    /// Servers, taken in turn; at least one.
+    pub servers: Vec<Server>,
+    /// HTTP version spoken.
+    pub protocol: UpstreamProtocol,
+    /// TLS, when the servers speak it.
+    pub tls: Option<UpstreamTls>,
+    /// Time to connect, TLS included.
+    pub connect_timeout: Duration,
+    /// Idle connections kept for each worker and server.
+    pub max_idle: usize,
+}
+
+/// One server of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// Name or IP literal, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// HTTP version spoken to an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, with prior knowledge where there is no TLS.
+    Http2,
+}
+
+/// TLS towards an upstream. Verification cannot be switched off.
+#[derive(Debug, Clone)]
+pub struct UpstreamTls {
+    /// Trust anchors instead of the system's.
+    pub ca: Option<Vec<CertificateDer<'static>>>,
+    /// Name that the certificate must carry, where it is not the server's host.
+    pub server_name: Option<String>,
+}
+
+/// Limits that hold for every connection and request. Defaults are the published ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlobalLimits {
+    /// Header fields of a request (431). Default 100.
+    pub header_count: usize,
+    /// Bytes of all header fields (431). Default 32 KiB.
+    pub header_bytes: usize,
+    /// Bytes of the request target (414). Default 8 KiB.
+    pub target_bytes: usize,
+    /// TLS handshake. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Reading a request's head. Default 10 s.
+    pub header_timeout: Duration,
+    /// Bytes a second that a request body must reach after 5 s (408). Default 500.
+    pub body_minimum_rate: u64,
+    /// Idle time between requests. Default 60 s.
+    pub keep_alive: Duration,
+    /// Idle time of a streaming response. Default 300 s.
+    pub stream_idle: Duration,
+    /// Connections in all. Default 10,000.
+    pub connections: usize,
+    /// Connections of one address, or of one IPv6 /64. Default 256.
+    pub connections_per_address: usize,
+    /// HTTP/2 streams of a connection. Default 100.
+    pub http2_streams: u32,
+    /// Bytes of a token. Default 8 KiB.
+    pub token_bytes: usize,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitoring {
+    /// Where the access log goes.
+    pub access_log: AccessLog,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output. The default.
+    Stdout,
+    /// Appended to this file.
+    File(PathBuf),
+    /// Nowhere, for the operator's stated reason.
+    Off {
+        /// The operator's words.
+        reason: String,
+    },
+}

@@ -1,0 +1,228 @@
+//! The access log: one JSON object a request, written off-thread, bounded, never with a secret or a query.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use config::AccessLog;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde::Serialize;
+
+use crate::{
+    authenticate::{Caller, Identified, Identity},
+    body::Outbound,
+    canonical::Canonical,
+    gate::Gate,
+    listen::Peer,
+    refusal::Refusal,
+    request_id::RequestId,
+    route::{Route, Routed},
+    watch::Pulse,
+};
+
+/// A buffer is handed to the writer at this size, and every 200 ms.
+const BUFFER_BYTES: usize = 16 * 1024;
+/// Buffers under way to the writer; past it lines are dropped and counted.
+const QUEUE: usize = 256;
+
+/// One worker's end of the access log.
+pub(crate) struct Log {
+    buffer: Mutex<Vec<u8>>,
+    writer: Option<SyncSender<Vec<u8>>>,
+    dropped: AtomicU64,
+}
+
+/// Starts the writer's thread. `None` when the log is off.
+pub(crate) fn start_writer(target: &AccessLog) -> io::Result<Option<SyncSender<Vec<u8>>>> {
+    let mut output: Box<dyn Write + Send> = match target {
+        AccessLog::Off { .. } => return Ok(None),
+        AccessLog::Stdout => Box::new(io::stdout()),
+        AccessLog::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+    };
+    let (sender, receiver): (_, Receiver<Vec<u8>>) = sync_channel(QUEUE);
+    std::thread::Builder::new().name("access-log".into()).spawn(move || {
+        for lines in receiver {
+            // A log that cannot be written must not stop the gateway; the loss is visible as missing lines.
+            let _ = output.write_all(&lines).and_then(|()| output.flush());
+        }
+    })?;
+    Ok(Some(sender))
+}
+
+impl Log {
+    pub(crate) fn new(writer: Option<SyncSender<Vec<u8>>>) -> Self {
+        Self { buffer: Mutex::default(), writer, dropped: AtomicU64::new(0) }
+    }
+
+    fn write(&self, line: &Line<'_>) {
+        if self.writer.is_none() {
+            return;
+        }
+        let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
+        if serde_json::to_writer(&mut *buffer, line).is_ok() {
+            buffer.push(b'\n');
+        }
+        if buffer.len() >= BUFFER_BYTES {
+            self.hand_over(&mut buffer);
+        }
+    }
+
+    /// Hands what has gathered to the writer.
+    pub(crate) fn flush(&self) {
+        self.hand_over(&mut self.buffer.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn hand_over(&self, buffer: &mut Vec<u8>) {
+        let Some(writer) = self.writer.as_ref().filter(|_| !buffer.is_empty()) else { return };
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            buffer.extend_from_slice(format!("{{\"event\":\"access_log_dropped\",\"lines\":{dropped}}}\n").as_bytes());
+        }
+        let lines = std::mem::replace(buffer, Vec::with_capacity(BUFFER_BYTES + 1024));
+        if let Err(TrySendError::Full(lines) | TrySendError::Disconnected(lines)) = writer.try_send(lines) {
+            let lost = lines.iter().filter(|&&byte| byte == b'\n').count();
+            self.dropped.fetch_add(dropped + u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+}
+
+/// What is known of a request so far. Written when its answer has ended, however it ended.
+pub(crate) struct Record {
+    pub(crate) request_id: RequestId,
+    gate: Arc<Gate>,
+    peer: Arc<Peer>,
+    started: Instant,
+    method: Method,
+    path: Option<String>,
+    host: Option<String>,
+    route: Option<Arc<Route>>,
+    caller: Option<Arc<Caller>>,
+    status: Option<StatusCode>,
+    code: Option<&'static str>,
+    reason: Option<&'static str>,
+    sent: u64,
+}
+
+/// A line of the log.
+#[derive(Serialize)]
+struct Line<'a> {
+    ts: f64,
+    request_id: &'a str,
+    client: IpAddr,
+    method: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<&'a str>,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    sent: u64,
+    duration_us: u64,
+}
+
+impl Record {
+    /// Begins with the request's first stage.
+    pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<Incoming>) -> Self {
+        peer.pulse.request_began();
+        Self {
+            request_id: gate.ids.next(),
+            gate: Arc::clone(gate),
+            peer: Arc::clone(peer),
+            started: Instant::now(),
+            method: request.method().clone(),
+            path: None,
+            host: None,
+            route: None,
+            caller: None,
+            status: None,
+            code: None,
+            reason: None,
+            sent: 0,
+        }
+    }
+
+    /// Notes host and path, in the form that everything else uses. The query is left out: it may hold secrets.
+    pub(crate) fn canonical(&mut self, canonical: &Canonical) {
+        if self.gate.log.writer.is_some() {
+            self.path = Some(canonical.path.as_str().to_owned());
+            self.host = Some(canonical.host.as_str().to_owned());
+        }
+    }
+
+    pub(crate) fn routed(&mut self, routed: &Routed) {
+        self.route = Some(Arc::clone(&routed.route));
+    }
+
+    pub(crate) fn identified(&mut self, identified: &Identified) {
+        if let Identity::Known(caller) = &identified.identity {
+            self.caller = Some(Arc::clone(caller));
+        }
+    }
+
+    pub(crate) fn refused(&mut self, refusal: &Refusal) {
+        self.code = Some(refusal.entry().id);
+        self.reason = refusal.reason();
+    }
+
+    /// Counts bytes of the answer's body.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// Ties the record to its answer.
+    pub(crate) fn attach(mut self, mut response: Response<Outbound>) -> Response<Outbound> {
+        self.status = Some(response.status());
+        if let Ok(id) = http::HeaderValue::try_from(self.request_id.as_str()) {
+            response.headers_mut().insert("x-request-id", id);
+        }
+        response.map(|body| body.with_record(self))
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.peer.pulse.request_ended();
+        let caller = self.caller.as_deref();
+        self.gate.log.write(&Line {
+            ts: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
+            request_id: self.request_id.as_str(),
+            client: self.peer.address.ip(),
+            method: self.method.as_str(),
+            host: self.host.as_deref(),
+            path: self.path.as_deref(),
+            api: self.route.as_ref().map(|route| route.api.as_str()),
+            route: self.route.as_ref().map(|route| route.rule.name.as_str()),
+            authentication: caller.map(|caller| caller.method),
+            subject: caller.map(|caller| caller.subject.as_str()),
+            credential: caller.map(|caller| caller.credential.as_str()),
+            // 499, as proxies write it: the client left before there was an answer.
+            status: self.status.map_or(499, |status| status.as_u16()),
+            code: self.code,
+            reason: self.reason,
+            sent: self.sent,
+            duration_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+    }
+}

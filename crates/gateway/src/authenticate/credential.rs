@@ -1,0 +1,35 @@
+//! The credential that a request carries; never more than one.
+
+use http::{HeaderMap, header};
+
+use crate::refusal::Refusal;
+
+/// A credential, not yet proved.
+pub(super) enum Credential<'r> {
+    /// Text that is presented as an API key.
+    ApiKey(&'r str),
+    /// Text that is presented as a JWT.
+    Token(&'r str),
+    /// An authentication scheme that Portcullis does not accept.
+    Unsupported,
+}
+
+impl<'r> Credential<'r> {
+    /// Reads X-API-Key and Authorization. Both at once are refused (400).
+    pub(super) fn presented(headers: &'r HeaderMap, key_prefix: &str) -> Result<Option<Self>, Refusal> {
+        match (headers.get("x-api-key"), headers.get(header::AUTHORIZATION)) {
+            (Some(_), Some(_)) => Err(Refusal::TwoCredentials),
+            (Some(key), None) => Ok(Some(key.to_str().map_or(Self::Unsupported, Self::ApiKey))),
+            (None, Some(value)) => Ok(Some(value.to_str().map_or(Self::Unsupported, |v| Self::from_authorization(v, key_prefix)))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn from_authorization(value: &'r str, key_prefix: &str) -> Self {
+        match value.split_once(' ') {
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") && text.starts_with(key_prefix) => Self::ApiKey(text),
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => Self::Token(text),
+            _ => Self::Unsupported,
+        }
+    }
+}

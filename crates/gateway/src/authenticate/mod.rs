@@ -1,0 +1,95 @@
+//! Who is asking: one file a way to prove it.
+
+mod api_key;
+mod client_certificate;
+mod credential;
+mod jwt;
+mod verified;
+
+use std::sync::{Arc, Mutex};
+
+use config::{Access, Method, Scope};
+use http::HeaderValue;
+
+pub(crate) use client_certificate::{CertificateHolder, identify as identify_certificate};
+pub(crate) use verified::Verified;
+
+use crate::{
+    canonical::Canonical,
+    gate::Gate,
+    listen::Peer,
+    refusal::{Challenge, Refusal},
+    route::{Route, Routed},
+};
+use credential::Credential;
+
+/// Somebody who proved who they are.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// How they proved it: `api_key`, `jwt` or `client_certificate`.
+    pub(crate) method: &'static str,
+    /// Who they are: the subject of a token, the owner of a key, the name of a certificate's client.
+    pub(crate) subject: String,
+    /// The credential's public id: `kid` of a key, issuer of a token.
+    pub(crate) credential: String,
+    /// Scopes they hold.
+    pub(crate) scopes: Vec<Scope>,
+    /// Identity tokens made for them lately, by API.
+    pub(crate) assertions: Mutex<Vec<Assertion>>,
+}
+
+/// An identity token that is still fresh enough to be sent again.
+#[derive(Debug, Clone)]
+pub(crate) struct Assertion {
+    pub(crate) api: usize,
+    pub(crate) fresh_until: u64,
+    pub(crate) value: HeaderValue,
+}
+
+impl Caller {
+    fn new(method: &'static str, subject: String, credential: String, scopes: Vec<Scope>) -> Arc<Self> {
+        Arc::new(Self { method, subject, credential, scopes, assertions: Mutex::default() })
+    }
+}
+
+/// Who a request comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Identity {
+    /// The route is public; nobody was asked.
+    Anonymous,
+    /// Proved.
+    Known(Arc<Caller>),
+}
+
+/// A routed request whose caller is known, or need not be.
+#[derive(Debug)]
+pub(crate) struct Identified {
+    pub(crate) canonical: Canonical,
+    pub(crate) route: Arc<Route>,
+    pub(crate) identity: Identity,
+}
+
+/// Proves the request's credential by one of the ways its route accepts (401, 503).
+pub(crate) async fn identify(gate: &Gate, peer: &Peer, routed: Routed) -> Result<Identified, Refusal> {
+    let Routed { canonical, route } = routed;
+    let identity = match &route.rule.access {
+        Access::Public { .. } => Identity::Anonymous,
+        Access::Authenticated { by, .. } => Identity::Known(prove(gate, peer, by, &canonical).await?),
+    };
+    Ok(Identified { canonical, route, identity })
+}
+
+async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -> Result<Arc<Caller>, Refusal> {
+    let sources = &gate.snapshot.sources;
+    match Credential::presented(&canonical.headers, sources.key_prefix)? {
+        Some(Credential::ApiKey(text)) if by.contains(&Method::ApiKey) => api_key::prove(gate, text).await,
+        Some(Credential::Token(token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => jwt::prove(gate, by, token).await,
+        Some(_) => Err(Refusal::NoCredential(challenge(by))),
+        None if by.contains(&Method::ClientCertificate) => peer.certificate.prove(challenge(by)),
+        None => Err(Refusal::NoCredential(challenge(by))),
+    }
+}
+
+fn challenge(by: &[Method]) -> Challenge {
+    Challenge { bearer: by.iter().any(|m| matches!(m, Method::Jwt(_))), api_key: by.contains(&Method::ApiKey) }
+}

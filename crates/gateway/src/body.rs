@@ -1,0 +1,166 @@
+//! Bodies on their way through: never held as a whole, always counted.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::{access_log::Record, upstream::PooledBody};
+
+/// Time before the minimum rate of a request body counts (limits: body minimum rate).
+const RATE_GRACE: Duration = Duration::from_secs(5);
+
+/// Why a request body ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BodyFault {
+    /// More bytes than its route takes.
+    #[error("the body is larger than its route takes")]
+    TooLarge,
+    /// Fewer bytes a second than asked.
+    #[error("the body came too slowly")]
+    TooSlow,
+    /// The client broke off, or its framing is wrong.
+    #[error("the body broke off")]
+    Broke,
+}
+
+/// A request body: counted against its route's limit, timed, without trailers.
+pub(crate) struct Inbound {
+    inner: Incoming,
+    left: u64,
+    received: u64,
+    minimum_rate: u64,
+    pace: Option<Pace>,
+}
+
+/// The clock of a body that did not come all at once.
+struct Pace {
+    started: Instant,
+    check: Pin<Box<Sleep>>,
+}
+
+impl Inbound {
+    /// Wraps a body. `minimum_rate` is in bytes a second.
+    pub(crate) fn new(inner: Incoming, max_body: u64, minimum_rate: u64) -> Self {
+        Self { inner, left: max_body, received: 0, minimum_rate, pace: None }
+    }
+
+    /// Waiting for the client: sets the clock, and refuses once the rate is too low.
+    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Result<(), BodyFault> {
+        let pace = self.pace.get_or_insert_with(|| {
+            let started = Instant::now();
+            Pace { started, check: Box::pin(tokio::time::sleep_until(started + RATE_GRACE)) }
+        });
+        while pace.check.as_mut().poll(cx).is_ready() {
+            let expected = pace.started.elapsed().as_secs().saturating_mul(self.minimum_rate);
+            if self.received < expected {
+                return Err(BodyFault::TooSlow);
+            }
+            let next = Instant::now() + Duration::from_secs(1);
+            pace.check.as_mut().reset(next);
+        }
+        Ok(())
+    }
+}
+
+impl Body for Inbound {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if polled.is_pending() {
+            return match self.poll_pace(cx) {
+                Ok(()) => Poll::Pending,
+                Err(fault) => Poll::Ready(Some(Err(fault))),
+            };
+        }
+        let Some(frame) = ready!(polled) else { return Poll::Ready(None) };
+        let frame = frame.map_err(|_| BodyFault::Broke)?;
+        let Ok(data) = frame.into_data() else {
+            // Trailers could name fields that were decided upon already; they end here.
+            return Poll::Ready(None);
+        };
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        self.received = self.received.saturating_add(length);
+        match self.left.checked_sub(length) {
+            Some(left) => self.left = left,
+            None => return Poll::Ready(Some(Err(BodyFault::TooLarge))),
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A response body. When it ends, or is dropped before, its record is written.
+pub(crate) struct Outbound {
+    source: Source,
+    record: Option<Record>,
+}
+
+enum Source {
+    Full(Option<Bytes>),
+    Upstream(PooledBody),
+}
+
+impl Outbound {
+    /// A body of Portcullis' own.
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self { source: Source::Full(Some(bytes).filter(|b| !b.is_empty())), record: None }
+    }
+
+    /// A body that an upstream sends.
+    pub(crate) fn upstream(body: PooledBody) -> Self {
+        Self { source: Source::Upstream(body), record: None }
+    }
+
+    /// Adds the record that is written at the end.
+    pub(crate) fn with_record(mut self, record: Record) -> Self {
+        self.record = Some(record);
+        self
+    }
+}
+
+impl Body for Outbound {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = match &mut self.source {
+            Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Upstream(body) => Pin::new(body).poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record) {
+            record.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Full(bytes) => bytes.is_none(),
+            Source::Upstream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX))),
+            Source::Upstream(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Header fields: which are refused, and which never reach an upstream.
+
+use http::{HeaderMap, HeaderName, header};
+
+use crate::{gate::Limits, refusal::Refusal};
+
+/// Fields that decide over a request, so that two of them would be two requests in one.
+const SINGLE: [HeaderName; 5] =
+    [header::HOST, header::AUTHORIZATION, header::CONTENT_LENGTH, header::CONTENT_TYPE, HeaderName::from_static("x-api-key")];
+
+/// Refuses fields that servers read in different ways (400) and heads that are too large (431).
+pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal> {
+    if headers.len() > limits.header_count {
+        return Err(Refusal::HeadTooLarge);
+    }
+    let mut total = 0;
+    for (name, value) in headers {
+        // RFC 9110 tokens hold more, but applications fold `_` and `.` into `-`: `X_User` would arrive as `X-User`.
+        if name.as_str().bytes().any(|b| !(b.is_ascii_alphanumeric() || b == b'-')) {
+            return Err(Refusal::BadFieldName);
+        }
+        total += name.as_str().len() + value.len() + ": \r\n".len();
+    }
+    if total > limits.header_bytes {
+        return Err(Refusal::HeadTooLarge);
+    }
+    let repeated = headers.keys_len() < headers.len() && SINGLE.iter().any(|name| headers.get_all(name).iter().nth(1).is_some());
+    if repeated {
+        return Err(Refusal::RepeatedField);
+    }
+    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(Refusal::BadFraming);
+    }
+    Ok(())
+}
+
+/// Removes what a client may not say to an upstream: hop-by-hop fields (RFC 9110 §7.6.1), forwarding and identity
+/// fields, and fields that change the method or the path behind the gateway's back.
+pub(crate) fn strip_for_upstream(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
+    let forbidden: Vec<HeaderName> = headers.keys().filter(|name| is_forbidden(name.as_str())).cloned().collect();
+    for name in listed.iter().chain(&forbidden) {
+        headers.remove(name);
+    }
+}
+
+fn is_forbidden(name: &str) -> bool {
+    EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+const EXACT: &[&str] = &[
+    "connection",
+    "forwarded",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "remote-user",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "true-client-ip",
+    "upgrade",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-request-id",
+    "x-rewrite-url",
+];
+
+const PREFIXES: &[&str] = &[
+    "cf-connecting-",
+    "portcullis-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-client-cert",
+    "x-consumer-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-portcullis-",
+    "x-remote-",
+    "x-ssl-",
+    "x-user",
+];
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn names_that_alias_others_are_refused() {
+        for name in ["x_user", "x.user", "x-user_id"] {
+            assert!(matches!(check(&headers(&[(name, "1")]), &Limits::default()), Err(Refusal::BadFieldName)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_deciding_field_comes_once() {
+        let twice = headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]);
+        assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)));
+        assert!(check(&headers(&[("accept", "a"), ("accept", "b")]), &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn forwarding_identity_and_connection_listed_fields_are_removed() {
+        let mut map = headers(&[
+            ("connection", "close, x-secret"), ("x-secret", "1"), ("x-forwarded-prefix", "/a"), ("portcullis-subject", "root"),
+            ("x-original-url", "/admin"), ("accept", "*/*"),
+        ]);
+        strip_for_upstream(&mut map);
+        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+}

@@ -1,0 +1,72 @@
+//! The one form of a request that routing, policy, log and upstream share.
+
+mod fields;
+mod host;
+mod path;
+
+use http::{HeaderMap, Method, Request, header, uri::PathAndQuery};
+use hyper::body::Incoming;
+
+pub use path::{CanonicalPath, NotCanonical};
+
+use crate::{gate::Limits, refusal::Refusal};
+pub(crate) use fields::strip_for_upstream;
+pub(crate) use host::{Host, host_of};
+
+/// A request that has one meaning: nothing in it can be read two ways.
+#[derive(Debug)]
+pub(crate) struct Canonical {
+    pub(crate) method: Method,
+    pub(crate) host: Host,
+    pub(crate) path: CanonicalPath,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Incoming,
+}
+
+impl Canonical {
+    /// Brings a request into canonical form, or refuses it (400, 414, 431).
+    pub(crate) fn from_wire(request: Request<Incoming>, limits: &Limits, key_prefix: &str) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        if target.len() > limits.target_bytes {
+            return Err(Refusal::TargetTooLong);
+        }
+        fields::check(&parts.headers, limits)?;
+        let host = host_of(&parts.uri, &parts.headers)?;
+        let path = CanonicalPath::parse(parts.uri.path()).map_err(|_| Refusal::BadTarget)?;
+        let query = parts.uri.query().map(path::check_query).transpose().map_err(|_| Refusal::BadTarget)?;
+        if query.is_some_and(|q| carries_credential(q, key_prefix)) || path.as_str().contains(key_prefix) {
+            return Err(Refusal::CredentialInUrl);
+        }
+        let query = query.map(str::to_owned);
+        Ok(Self { method: parts.method, host, path, query, headers: parts.headers, body })
+    }
+
+    /// The target to send upstream: exactly what was routed.
+    pub(crate) fn target(&self) -> Result<PathAndQuery, Refusal> {
+        let path = self.path.as_str();
+        let target = match &self.query {
+            None => PathAndQuery::try_from(path),
+            Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        };
+        target.map_err(|_| Refusal::BadTarget)
+    }
+
+    /// Declared length of the body, if the request has one.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+}
+
+/// Query parameters that hold credentials in the wild (RFC 6750 §5.3 advises against all of them).
+const CREDENTIAL_PARAMETERS: [&str; 6] = ["api_key", "apikey", "api-key", "x-api-key", "access_token", "key_secret"];
+
+fn carries_credential(query: &str, key_prefix: &str) -> bool {
+    let decoded = path::decode_lossy(query);
+    decoded.contains(key_prefix)
+        || decoded.split('&').any(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            CREDENTIAL_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name))
+        })
+}

@@ -1,0 +1,101 @@
+//! Response headers: what every answer carries, and what no answer may tell.
+
+use config::Access;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+
+use crate::{authorize::Authorized, body::Outbound};
+
+/// Whether an answer may be kept by caches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exposure {
+    /// Anyone may ask; the upstream decides over caching.
+    Public,
+    /// For one caller: never stored.
+    Private,
+}
+
+impl Exposure {
+    /// The exposure of a request's answer.
+    pub(crate) fn of(authorized: &Authorized) -> Self {
+        match authorized.route.rule.access {
+            Access::Public { .. } => Self::Public,
+            Access::Authenticated { .. } => Self::Private,
+        }
+    }
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Fields set on every answer (OWASP Secure Headers Project); the upstream's own are replaced, never doubled.
+const SECURITY: [(HeaderName, HeaderValue); 8] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-embedder-policy"), HeaderValue::from_static("require-corp")),
+    (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(
+        "accelerometer=(), autoplay=(), camera=(), cross-origin-isolated=(), display-capture=(), encrypted-media=(), \
+         fullscreen=(), geolocation=(), gyroscope=(), keyboard-map=(), magnetometer=(), microphone=(), midi=(), payment=(), \
+         picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), sync-xhr=(), usb=(), web-share=(), \
+         xr-spatial-tracking=()",
+    )),
+];
+
+const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+
+/// Adds what must be there and removes what gives the upstream away.
+pub(crate) fn dress(mut response: Response<Outbound>, exposure: Exposure) -> Response<Outbound> {
+    let headers = response.headers_mut();
+    remove_disclosures(headers);
+    for (name, value) in &SECURITY {
+        headers.insert(name, value.clone());
+    }
+    if !headers.get(header::STRICT_TRANSPORT_SECURITY).is_some_and(is_stricter_transport) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY);
+    }
+    if exposure == Exposure::Private {
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+    }
+    add_charset(headers);
+    response
+}
+
+/// Longer than ours, and for subdomains too.
+fn is_stricter_transport(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    let mut directives = text.split(';').map(str::trim);
+    let age = directives.clone().find_map(|d| d.strip_prefix("max-age=")?.parse::<u64>().ok());
+    age.is_some_and(|age| age >= 63_072_000) && directives.any(|d| d.eq_ignore_ascii_case("includeSubDomains"))
+}
+
+/// A text without a charset is sniffed by old clients.
+fn add_charset(headers: &mut HeaderMap) {
+    let Some(text) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return };
+    if text.starts_with("text/") && !text.contains("charset") {
+        if let Ok(value) = HeaderValue::try_from(format!("{text}; charset=utf-8")) {
+            headers.insert(header::CONTENT_TYPE, value);
+        }
+    }
+}
+
+fn remove_disclosures(headers: &mut HeaderMap) {
+    let telling: Vec<HeaderName> = headers.keys().filter(|name| discloses(name.as_str())).cloned().collect();
+    for name in &telling {
+        headers.remove(name);
+    }
+}
+
+/// OWASP Secure Headers Project, "headers to remove".
+fn discloses(name: &str) -> bool {
+    const EXACT: &[&str] = &[
+        "expect-ct", "feature-policy", "host-header", "k-proxy-request", "liferay-portal", "oraclecommercecloud-version", "pega-host",
+        "product", "public-key-pins", "server", "server-timing", "sourcemap", "via", "x-cf-powered-by", "x-cms", "x-content-encoded-by", "x-framework",
+        "x-generated-by", "x-generator", "x-mod-pagespeed", "x-nextjs-matched-path", "x-nextjs-page", "x-page-speed", "x-powered-by",
+        "x-powered-by-plesk", "x-powered-cms", "x-redirect-by", "x-runtime", "x-server-powered-by", "x-sourcemap", "x-turbo-charged-by",
+        "x-varnish", "x-varnish-backend", "x-varnish-server", "x-version", "x-xss-protection",
+    ];
+    const PREFIXES: &[&str] = &["portcullis-", "x-aspnet", "x-b3-", "x-envoy-", "x-kong-", "x-kubernetes-", "x-litespeed-", "x-atmosphere-", "x-backside-"];
+    EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}

@@ -1,0 +1,114 @@
+//! Sends an authorized request upstream and takes the answer back.
+
+use std::{error::Error, sync::Arc};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+
+use crate::{
+    access_log::Record,
+    authenticate::Identity,
+    authorize::{self, Authorized},
+    body::{BodyFault, Inbound, Outbound},
+    canonical::{Canonical, strip_for_upstream},
+    gate::Gate,
+    listen::Peer,
+    refusal::Refusal,
+    route::Route,
+    upstream::SendError,
+};
+
+const IDENTITY: HeaderName = HeaderName::from_static("portcullis-identity");
+const SUBJECT: HeaderName = HeaderName::from_static("portcullis-subject");
+const SCOPE: HeaderName = HeaderName::from_static("portcullis-scope");
+const METHOD: HeaderName = HeaderName::from_static("portcullis-authentication");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Forwards a request (502, 504). Takes nothing but an `Authorized` one.
+pub(crate) async fn forward(gate: &Gate, peer: &Peer, record: &mut Record, authorized: Authorized) -> Result<Response<Outbound>, Refusal> {
+    let Authorized { canonical, route, identity, .. } = authorized;
+    let request = outgoing(gate, peer, record, canonical, &route, &identity)?;
+    let sending = gate.pools.send(route.api_index, request);
+    let answer = tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
+    let mut response = answer.map_err(|error| refusal_of(&error))?;
+    strip_hop_by_hop(response.headers_mut());
+    Ok(response.map(Outbound::upstream))
+}
+
+/// The request as the upstream sees it: canonical target, no field that the client may not set, ours added.
+fn outgoing(
+    gate: &Gate,
+    peer: &Peer,
+    record: &Record,
+    canonical: Canonical,
+    route: &Arc<Route>,
+    identity: &Identity,
+) -> Result<Request<Inbound>, Refusal> {
+    let target = canonical.target()?;
+    let Canonical { method, host, mut headers, body, .. } = canonical;
+    let forwarded_for = forwarded_for(gate, peer, &headers)?;
+    strip_for_upstream(&mut headers);
+    let host = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
+    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(header::HOST, host);
+    headers.insert(FORWARDED_FOR, forwarded_for);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
+    headers.insert(REQUEST_ID, HeaderValue::try_from(record.request_id.as_str()).map_err(|_| Refusal::Internal)?);
+    if let Identity::Known(caller) = identity {
+        // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
+        headers.remove(header::AUTHORIZATION);
+        headers.remove("x-api-key");
+        let text = |value: &str| HeaderValue::try_from(value).map_err(|_| Refusal::BadToken("subject_not_printable"));
+        headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, gate.clock.unix()).ok_or(Refusal::Internal)?);
+        headers.insert(SUBJECT, text(&caller.subject)?);
+        headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
+        headers.insert(METHOD, HeaderValue::from_static(caller.method));
+    }
+    let inbound = Inbound::new(body, route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
+    let mut request = Request::new(inbound);
+    *request.method_mut() = method;
+    *request.uri_mut() = Uri::from(target);
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// The client's address, after those that a trusted proxy vouches for.
+fn forwarded_for(gate: &Gate, peer: &Peer, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
+    let address = peer.address.ip().to_canonical();
+    let trusted = gate.snapshot.trusted_proxies.iter().any(|network| network.contains(&address));
+    let before = headers.get(FORWARDED_FOR).filter(|_| trusted).and_then(|value| value.to_str().ok());
+    match before {
+        None => Ok(peer.address_value.clone()),
+        Some(before) => HeaderValue::try_from(format!("{before}, {address}")).map_err(|_| Refusal::Internal),
+    }
+}
+
+fn refusal_of(error: &SendError) -> Refusal {
+    match (body_fault(error), error) {
+        (Some(BodyFault::TooLarge), _) => Refusal::BodyTooLarge,
+        (Some(BodyFault::TooSlow), _) => Refusal::BodyTooSlow,
+        (Some(BodyFault::Broke), _) => Refusal::BadFraming,
+        (None, SendError::Broke(_)) => Refusal::UpstreamBroke,
+        (None, _) => Refusal::UpstreamUnreachable,
+    }
+}
+
+/// A fault of the request body, found in the chain of the error that it caused.
+fn body_fault(error: &(dyn Error + 'static)) -> Option<BodyFault> {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(fault) = current.downcast_ref::<BodyFault>() {
+            return Some(*fault);
+        }
+        cause = current.source();
+    }
+    None
+}
+
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    for name in ["connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"] {
+        headers.remove(name);
+    }
+}

@@ -1,0 +1,70 @@
+//! The gate: what one worker needs to decide over a request.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use config::{Issuer, IssuerName};
+use ipnet::IpNet;
+
+use crate::{
+    access_log::Log, authenticate::Verified, identity_token::IdentitySigner, issuer::KeySets, request_id::RequestIds,
+    route::Routes, sources::Sources, upstream::Pools, watch::Clock,
+};
+
+/// A configuration in force, shared by all workers and never changed.
+pub(crate) struct Snapshot {
+    pub(crate) routes: Routes,
+    pub(crate) limits: Limits,
+    pub(crate) issuers: BTreeMap<IssuerName, Arc<Issuer>>,
+    pub(crate) key_sets: Arc<KeySets>,
+    pub(crate) identity: IdentitySigner,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) sources: Sources,
+}
+
+/// One worker's gate. Its caches, pools and log buffer are the worker's own, so nothing on the hot path is contended.
+pub(crate) struct Gate {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) pools: Pools,
+    pub(crate) verified: Verified,
+    pub(crate) ids: RequestIds,
+    pub(crate) log: Arc<Log>,
+    pub(crate) clock: Arc<Clock>,
+}
+
+/// Limits that the pipeline checks itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) header_count: usize,
+    pub(crate) header_bytes: usize,
+    pub(crate) target_bytes: usize,
+    pub(crate) token_bytes: usize,
+    pub(crate) body_minimum_rate: u64,
+    pub(crate) stream_idle: Duration,
+}
+
+impl From<&config::GlobalLimits> for Limits {
+    fn from(limits: &config::GlobalLimits) -> Self {
+        Self {
+            header_count: limits.header_count,
+            header_bytes: limits.header_bytes,
+            target_bytes: limits.target_bytes,
+            token_bytes: limits.token_bytes,
+            body_minimum_rate: limits.body_minimum_rate,
+            stream_idle: limits.stream_idle,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_count: 100,
+            header_bytes: 32 * 1024,
+            target_bytes: 8 * 1024,
+            token_bytes: 8 * 1024,
+            body_minimum_rate: 500,
+            stream_idle: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The data plane: listeners, canonical form, routes, pipeline and upstreams.
+//!
+//! A request passes through typestates — `Canonical -> Routed -> Identified -> Authorized` — in one function,
+//! [`pipeline`](crate); only an `Authorized` request can be forwarded. The gateway reads credentials through the small
+//! trait it owns ([`KeySource`]), so it knows neither a database nor an authorization server.
+
+mod access_log;
+mod authenticate;
+mod authorize;
+mod body;
+mod canonical;
+mod dress;
+mod forward;
+mod gate;
+mod identity_token;
+pub(crate) mod issuer;
+mod listen;
+mod pipeline;
+mod refusal;
+mod request_id;
+mod route;
+mod sources;
+mod start;
+pub(crate) mod upstream;
+mod watch;
+
+pub use canonical::{CanonicalPath, NotCanonical};
+pub use sources::{KeySource, KnownKey, SourceUnavailable, Sources};
+pub use start::{Gateway, Running, StartError};

@@ -1,0 +1,115 @@
+//! Accepting connections: bounded in number, bounded in time.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use config::{Listener, ListenerSecurity};
+use http::HeaderValue;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{Census, Peer, ServerTls, TlsSetupError, connection};
+use crate::{
+    authenticate::{CertificateHolder, identify_certificate},
+    gate::Gate,
+    watch::{Pulse, Sweeper},
+};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// One listener, ready to accept; shared by all workers.
+pub(crate) struct Entrance {
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) http: connection::HttpLimits,
+    pub(crate) census: Arc<Census>,
+}
+
+impl Entrance {
+    pub(crate) fn new(listener: &Listener, limits: &config::GlobalLimits, census: &Arc<Census>) -> Result<Self, TlsSetupError> {
+        let tls = match &listener.security {
+            ListenerSecurity::Tls(tls) => Some(ServerTls::new(tls)?),
+            ListenerSecurity::PlaintextLoopback | ListenerSecurity::Plaintext { .. } => None,
+        };
+        Ok(Self {
+            tls,
+            handshake_timeout: limits.handshake_timeout,
+            http: connection::HttpLimits::from(limits),
+            census: Arc::clone(census),
+        })
+    }
+}
+
+/// Binds an address. Each worker binds its own socket, and the kernel spreads connections over them.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts until `stop` turns true.
+pub(crate) async fn serve(gate: Arc<Gate>, entrance: Arc<Entrance>, listener: TcpListener, sweeper: Arc<Sweeper>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let Ok((stream, address)) = accepted else {
+            // Out of descriptors, mostly: give connections time to close instead of spinning.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Some(place) = entrance.census.enter(address.ip()) else { continue };
+        let (gate, entrance, sweeper, stop) = (Arc::clone(&gate), Arc::clone(&entrance), Arc::clone(&sweeper), stop.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            greet(gate, &entrance, &sweeper, stream, address, stop).await;
+        });
+    }
+}
+
+async fn greet(gate: Arc<Gate>, entrance: &Entrance, sweeper: &Sweeper, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
+    // Without it, small answers wait for the other side's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Ok(address_value) = HeaderValue::try_from(address.ip().to_canonical().to_string()) else { return };
+    let Some(tls) = &entrance.tls else {
+        let pulse = Pulse::new(&gate.clock, false);
+        sweeper.watch(&pulse);
+        let peer = Peer {
+            address,
+            address_value,
+            secure: false,
+            server_name: None,
+            certificate_names: Arc::default(),
+            certificate: CertificateHolder::Nobody,
+            pulse,
+        };
+        return connection::serve(gate, Arc::new(peer), stream, false, &entrance.http, stop).await;
+    };
+    let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
+    let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
+    let (_, session) = stream.get_ref();
+    let multiplexed = session.alpn_protocol() == Some(b"h2");
+    let server_name = session.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
+    let leaf = session.peer_certificates().and_then(<[_]>::first);
+    let pulse = Pulse::new(&gate.clock, multiplexed);
+    sweeper.watch(&pulse);
+    let peer = Peer {
+        address,
+        address_value,
+        secure: true,
+        certificate_names: tls.names_for(server_name.as_deref()),
+        certificate: leaf.map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, &tls.clients)),
+        server_name,
+        pulse,
+    };
+    connection::serve(gate, Arc::new(peer), stream, multiplexed, &entrance.http, stop).await;
+}

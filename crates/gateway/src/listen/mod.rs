@@ -1,0 +1,34 @@
+//! Listeners: from a socket to a connection whose peer is known.
+
+mod accept;
+mod authority;
+mod census;
+mod connection;
+mod tls;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use http::HeaderValue;
+
+pub(crate) use accept::{Entrance, bind, serve};
+pub(crate) use authority::check_authority;
+pub(crate) use census::Census;
+pub(crate) use tls::{ServerTls, TlsSetupError};
+
+use crate::{authenticate::CertificateHolder, watch::Pulse};
+
+/// The other end of a connection: what the transport proved about it.
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The address as a field value, made once.
+    pub(crate) address_value: HeaderValue,
+    /// TLS protects the connection.
+    pub(crate) secure: bool,
+    /// Name the client asked for in its handshake, lower case.
+    pub(crate) server_name: Option<String>,
+    /// Names of the certificate that answered.
+    pub(crate) certificate_names: Arc<[String]>,
+    /// Whose certificate the client showed.
+    pub(crate) certificate: CertificateHolder,
+    pub(crate) pulse: Arc<Pulse>,
+}

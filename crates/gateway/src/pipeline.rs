@@ -1,0 +1,66 @@
+//! A request's way from the wire to an answer. Reads top-down, a line a stage.
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::{
+    access_log::Record,
+    authenticate::{self, Identified},
+    authorize::{Authorized, authorize},
+    body::Outbound,
+    canonical::Canonical,
+    dress::{dress, Exposure},
+    forward::forward,
+    gate::Gate,
+    identity_token,
+    listen::{self, Peer},
+    refusal::Refusal,
+    route::Routed,
+};
+
+/// Takes a request to its answer; whatever happens in between, the answer is dressed and recorded.
+pub(crate) async fn handle(gate: Arc<Gate>, peer: Arc<Peer>, request: Request<Incoming>) -> Response<Outbound> {
+    let mut record = Record::begin(&gate, &peer, &request);
+    if identity_token::is_key_request(&request) {
+        let answer = gate.snapshot.identity.key_response();
+        return record.attach(dress(answer, Exposure::Public));
+    }
+    let mut exposure = Exposure::Private;
+    let outcome = match decide(&gate, &peer, &mut record, request).await {
+        Ok(authorized) => {
+            exposure = Exposure::of(&authorized);
+            forward(&gate, &peer, &mut record, authorized).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let answer = outcome.unwrap_or_else(|refusal| {
+        record.refused(&refusal);
+        refusal.into_response(&record.request_id)
+    });
+    record.attach(dress(answer, exposure))
+}
+
+/// Decides over a request. Only an `Authorized` request can be forwarded, and only these stages make one.
+async fn decide(gate: &Gate, peer: &Peer, record: &mut Record, request: Request<Incoming>) -> Result<Authorized, Refusal> {
+    let limits = &gate.snapshot.limits;
+    let canonical = Canonical::from_wire(request, limits, gate.snapshot.sources.key_prefix)?; // 400, 414, 431: one form, or none
+    record.canonical(&canonical);
+    let routed: Routed = gate.snapshot.routes.find(canonical)?; // 404, 405
+    record.routed(&routed);
+    listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
+    let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
+    record.identified(&identified);
+    admit(&identified)?; // 413: how much
+    authorize(identified) // 403: may they
+}
+
+/// Refuses a body that is too large by its own account; one without a length is counted as it flows.
+fn admit(identified: &Identified) -> Result<(), Refusal> {
+    let max_body = identified.route.rule.max_body;
+    match identified.canonical.content_length() {
+        Some(length) if length > max_body => Err(Refusal::BodyTooLarge),
+        _ => Ok(()),
+    }
+}

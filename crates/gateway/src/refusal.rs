@@ -1,0 +1,169 @@
+//! Everything a request can be refused for: one variant, one code, one status, one sentence.
+
+use bytes::Bytes;
+use config::codes::{Entry, refusals};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use crate::{body::Outbound, request_id::RequestId};
+
+/// Why a request is not forwarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    BadTarget,
+    BadFieldName,
+    RepeatedField,
+    BadHost,
+    TargetTooLong,
+    HeadTooLarge,
+    Misdirected,
+    NoRoute,
+    /// With the value of the Allow field.
+    MethodNotAllowed(String),
+    BodyTooLarge,
+    BodyTooSlow,
+    BadFraming,
+    TwoCredentials,
+    /// With what the route accepts.
+    NoCredential(Challenge),
+    BadApiKey,
+    /// With the failed check's stable name, for the log only.
+    BadToken(&'static str),
+    CredentialInUrl,
+    UnknownCertificate,
+    IssuerUnavailable,
+    KeysUnavailable,
+    /// With the scopes that the route asks for, separated by spaces.
+    InsufficientScope(String),
+    UpstreamUnreachable,
+    UpstreamTimeout,
+    UpstreamBroke,
+    Internal,
+}
+
+/// Credentials that a 401 asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Challenge {
+    /// Bearer tokens are accepted.
+    pub(crate) bearer: bool,
+    /// API keys are accepted.
+    pub(crate) api_key: bool,
+}
+
+impl Refusal {
+    /// What the code means.
+    pub(crate) fn entry(&self) -> &'static Entry {
+        match self {
+            Self::BadTarget => &refusals::BAD_TARGET,
+            Self::BadFieldName => &refusals::BAD_FIELD_NAME,
+            Self::RepeatedField => &refusals::REPEATED_FIELD,
+            Self::BadHost => &refusals::BAD_HOST,
+            Self::TargetTooLong => &refusals::TARGET_TOO_LONG,
+            Self::HeadTooLarge => &refusals::HEAD_TOO_LARGE,
+            Self::Misdirected => &refusals::MISDIRECTED,
+            Self::NoRoute => &refusals::NO_ROUTE,
+            Self::MethodNotAllowed(_) => &refusals::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge => &refusals::BODY_TOO_LARGE,
+            Self::BodyTooSlow => &refusals::BODY_TOO_SLOW,
+            Self::BadFraming => &refusals::BAD_FRAMING,
+            Self::TwoCredentials => &refusals::TWO_CREDENTIALS,
+            Self::NoCredential(_) => &refusals::NO_CREDENTIAL,
+            Self::BadApiKey => &refusals::BAD_API_KEY,
+            Self::BadToken(_) => &refusals::BAD_TOKEN,
+            Self::CredentialInUrl => &refusals::CREDENTIAL_IN_URL,
+            Self::UnknownCertificate => &refusals::UNKNOWN_CERTIFICATE,
+            Self::IssuerUnavailable => &refusals::ISSUER_UNAVAILABLE,
+            Self::KeysUnavailable => &refusals::KEYS_UNAVAILABLE,
+            Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
+            Self::UpstreamUnreachable => &refusals::UPSTREAM_UNREACHABLE,
+            Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
+            Self::UpstreamBroke => &refusals::UPSTREAM_BROKE,
+            Self::Internal => &refusals::INTERNAL,
+        }
+    }
+
+    /// The failed check, where a code covers several.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::BadToken(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The answer to the caller: problem+json (RFC 9457) with the fields its status asks for.
+    pub(crate) fn into_response(self, request_id: &RequestId) -> Response<Outbound> {
+        let entry = self.entry();
+        let problem = Problem {
+            kind: format!("urn:portcullis:error:{}", entry.id),
+            title: entry.title,
+            status: entry.status.unwrap_or(500),
+            detail: entry.caller,
+            code: entry.id,
+            request_id: request_id.as_str(),
+        };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Outbound::full(Bytes::from(body)));
+        *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.add_fields(headers);
+        response
+    }
+
+    fn add_fields(&self, headers: &mut HeaderMap) {
+        let bearer = |text: &str| HeaderValue::try_from(format!("Bearer realm=\"api\"{text}"));
+        let retry = HeaderValue::from_static("30");
+        match self {
+            Self::MethodNotAllowed(methods) => insert(headers, header::ALLOW, HeaderValue::try_from(methods.as_str())),
+            Self::NoCredential(challenge) => challenge.add_fields(headers),
+            Self::BadToken(_) => insert(headers, header::WWW_AUTHENTICATE, bearer(", error=\"invalid_token\"")),
+            Self::BadApiKey | Self::CredentialInUrl => {
+                Challenge { bearer: false, api_key: true }.add_fields(headers);
+            }
+            Self::UnknownCertificate => Challenge { bearer: false, api_key: false }.add_fields(headers),
+            Self::InsufficientScope(scopes) => {
+                let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
+                insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
+            }
+            Self::IssuerUnavailable | Self::KeysUnavailable => insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry)),
+            _ => {}
+        }
+    }
+}
+
+impl Challenge {
+    fn add_fields(self, headers: &mut HeaderMap) {
+        const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"api\"");
+        const API_KEY: HeaderValue = HeaderValue::from_static("ApiKey realm=\"api\", header=\"X-API-Key\"");
+        const CERTIFICATE: HeaderValue = HeaderValue::from_static("Certificate realm=\"api\"");
+        if self.bearer {
+            headers.append(header::WWW_AUTHENTICATE, BEARER);
+        }
+        if self.api_key {
+            headers.append(header::WWW_AUTHENTICATE, API_KEY);
+        }
+        if !self.bearer && !self.api_key {
+            headers.append(header::WWW_AUTHENTICATE, CERTIFICATE);
+        }
+    }
+}
+
+/// A field whose value cannot be written is left out: the status alone already refuses.
+fn insert<E>(headers: &mut HeaderMap, name: header::HeaderName, value: Result<HeaderValue, E>) {
+    if let Ok(value) = value {
+        headers.insert(name, value);
+    }
+}
+
+/// RFC 9457 with `code` and `request_id`.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+}

@@ -1,0 +1,99 @@
+//! Routes: from host, path and method to the rule that decides, independent of the order in the file.
+//!
+//! Left to right, a literal segment comes before `{parameter}`, and that before `{rest*}`. The most specific template
+//! that has the path decides; a method it lacks is 405, never another template's turn.
+
+mod tree;
+
+use std::{collections::HashMap, sync::Arc};
+
+use config::{Access, HostPattern};
+use http::Method;
+
+use crate::{
+    canonical::{Canonical, Host},
+    refusal::Refusal,
+};
+use tree::Tree;
+
+/// A route in force.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// Name of its API.
+    pub(crate) api: String,
+    /// Position of its API; indexes upstream pools.
+    pub(crate) api_index: usize,
+    /// The rules.
+    pub(crate) rule: config::Route,
+    /// Upstream that requests go to.
+    pub(crate) upstream: Arc<config::Upstream>,
+    /// Whether a caller may be known by a client certificate.
+    pub(crate) takes_certificates: bool,
+}
+
+/// A canonical request whose route is known.
+#[derive(Debug)]
+pub(crate) struct Routed {
+    pub(crate) canonical: Canonical,
+    pub(crate) route: Arc<Route>,
+}
+
+/// All routes, by host.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    exact: HashMap<String, Tree, foldhash::fast::RandomState>,
+    any: Tree,
+}
+
+impl Routes {
+    /// Builds the table; templates were checked when the configuration was loaded.
+    pub(crate) fn new(apis: &[config::Api]) -> Self {
+        let mut routes = Self::default();
+        for (api_index, api) in apis.iter().enumerate() {
+            let tree = match &api.host {
+                HostPattern::Any => &mut routes.any,
+                HostPattern::Exact(host) => routes.exact.entry(host.clone()).or_default(),
+            };
+            for rule in &api.routes {
+                let takes_certificates = match &rule.access {
+                    Access::Public { .. } => false,
+                    Access::Authenticated { by, .. } => by.contains(&config::Method::ClientCertificate),
+                };
+                let route = Route {
+                    api: api.name.clone(),
+                    api_index,
+                    rule: rule.clone(),
+                    upstream: Arc::clone(&api.upstream),
+                    takes_certificates,
+                };
+                tree.insert(&rule.template.segments, Arc::new(route));
+            }
+        }
+        routes
+    }
+
+    /// Finds the route of a request (404, 405), or refuses a path that only routes with `encoded_slashes` take (400).
+    pub(crate) fn find(&self, canonical: Canonical) -> Result<Routed, Refusal> {
+        let tree = self.tree(&canonical.host);
+        let route = tree.find(canonical.path.as_str(), &canonical.method)?;
+        if canonical.path.has_encoded_slash() && !route.rule.encoded_slashes {
+            return Err(Refusal::BadTarget);
+        }
+        Ok(Routed { route, canonical })
+    }
+
+    fn tree(&self, host: &Host) -> &Tree {
+        self.exact.get(host.as_str()).unwrap_or(&self.any)
+    }
+}
+
+/// Whether a route takes a method. `GET` brings `HEAD`; CONNECT and TRACE are never taken.
+fn takes(methods: &config::Methods, method: &Method) -> bool {
+    if matches!(*method, Method::CONNECT | Method::TRACE) {
+        return false;
+    }
+    match methods {
+        config::Methods::Any => true,
+        config::Methods::These(list) => list.contains(method) || (*method == Method::HEAD && list.contains(&Method::GET)),
+    }
+}

@@ -1,0 +1,155 @@
+//! Time for connections: one sweep a second for all of a worker's, instead of a timer for each.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+/// The worker's clocks: wall time for tokens, read from the system; coarse monotonic time for connections.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    started: Instant,
+    seconds: AtomicU64,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), seconds: AtomicU64::new(0) }
+    }
+
+    /// Unix seconds. A clock before 1970 is 0, and no token is valid then.
+    pub(crate) fn unix(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    /// Seconds since the worker started, as of the last sweep.
+    fn coarse(&self) -> u64 {
+        self.seconds.load(Ordering::Relaxed)
+    }
+
+    fn tick(&self) {
+        self.seconds.store(self.started.elapsed().as_secs(), Ordering::Relaxed);
+    }
+}
+
+/// The signs of life of one connection.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    clock: Arc<Clock>,
+    /// Requests whose answers are not sent yet.
+    in_flight: AtomicU32,
+    /// When bytes last moved, or the last answer ended.
+    active: AtomicU64,
+    /// When the first byte of a request's head came; `NOT_READING` between requests.
+    head: AtomicU64,
+    multiplexed: bool,
+    expired: Notify,
+}
+
+const NOT_READING: u64 = u64::MAX;
+
+impl Pulse {
+    /// A pulse that beats now. `multiplexed` for HTTP/2, where bytes may be other than a request's head.
+    pub(crate) fn new(clock: &Arc<Clock>, multiplexed: bool) -> Arc<Self> {
+        Arc::new(Self {
+            active: AtomicU64::new(clock.coarse()),
+            clock: Arc::clone(clock),
+            in_flight: AtomicU32::new(0),
+            head: AtomicU64::new(NOT_READING),
+            multiplexed,
+            expired: Notify::new(),
+        })
+    }
+
+    /// Bytes came from the client.
+    pub(crate) fn read(&self) {
+        let now = self.clock.coarse();
+        if self.in_flight.load(Ordering::Relaxed) > 0 {
+            self.active.store(now, Ordering::Relaxed);
+        } else if !self.multiplexed {
+            // Only the first byte of a head starts its clock; later ones do not prolong it.
+            let _ = self.head.compare_exchange(NOT_READING, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes went to the client.
+    pub(crate) fn wrote(&self) {
+        self.active.store(self.clock.coarse(), Ordering::Relaxed);
+    }
+
+    /// A whole head has come.
+    pub(crate) fn request_began(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.head.store(NOT_READING, Ordering::Relaxed);
+        self.active.store(self.clock.coarse(), Ordering::Relaxed);
+    }
+
+    /// An answer has ended.
+    pub(crate) fn request_ended(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.active.store(self.clock.coarse(), Ordering::Relaxed);
+    }
+
+    /// Waits until the connection has outlived a limit.
+    pub(crate) async fn expired(&self) {
+        self.expired.notified().await;
+    }
+
+    fn is_expired(&self, now: u64, limits: &Patience) -> bool {
+        let idle = now.saturating_sub(self.active.load(Ordering::Relaxed));
+        let head = self.head.load(Ordering::Relaxed);
+        let head_is_late = head != NOT_READING && now.saturating_sub(head) > limits.header.as_secs();
+        let allowed = if self.in_flight.load(Ordering::Relaxed) > 0 { limits.stream } else { limits.keep_alive };
+        head_is_late || idle > allowed.as_secs()
+    }
+}
+
+/// How long connections may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// For a request's head.
+    pub(crate) header: Duration,
+    /// Between requests.
+    pub(crate) keep_alive: Duration,
+    /// Without a byte either way while an answer is under way.
+    pub(crate) stream: Duration,
+}
+
+/// All connections of a worker.
+#[derive(Debug, Default)]
+pub(crate) struct Sweeper {
+    pulses: Mutex<Vec<Weak<Pulse>>>,
+}
+
+impl Sweeper {
+    /// Watches a connection until it is dropped.
+    pub(crate) fn watch(&self, pulse: &Arc<Pulse>) {
+        self.pulses.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(pulse));
+    }
+
+    /// Sweeps every second, for ever.
+    pub(crate) async fn run(&self, clock: &Clock, limits: Patience) {
+        let mut interval = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            interval.tick().await;
+            clock.tick();
+            self.sweep(clock.coarse(), &limits);
+        }
+    }
+
+    fn sweep(&self, now: u64, limits: &Patience) {
+        let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
+        pulses.retain(|pulse| {
+            let Some(pulse) = pulse.upgrade() else { return false };
+            if pulse.is_expired(now, limits) {
+                pulse.expired.notify_one();
+            }
+            true
+        });
+    }
+}

@@ -1,0 +1,1 @@
+//! What outlives a process: API keys in an embedded SQLite database.
