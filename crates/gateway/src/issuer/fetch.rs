@@ -1,0 +1,150 @@
+//! Fetching a key document: to checked addresses only, without redirects, bounded in size and time.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use config::{Issuer, IssuerKeys, RemoteKeys};
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+use super::{address, discovery};
+use crate::upstream::client_config;
+
+/// Largest document (limits: JWKS document).
+const MAX_BYTES: usize = 256 * 1024;
+/// For one document, from name look-up to last byte.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a document could not be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("`{0}` is not an https address")]
+    Scheme(Uri),
+    #[error("`{0}` resolves to {1}, which is not public; `allow_networks` can name its network")]
+    Forbidden(String, IpAddr),
+    #[error("`{0}` has no address")]
+    NoAddress(String),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("no answer within {} s", TIMEOUT.as_secs())]
+    Timeout,
+    #[error("TLS is not set up: {0}")]
+    Tls(String),
+    #[error("HTTP: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("status {0}, expected 200; redirects are not followed")]
+    Status(StatusCode),
+    #[error("the document is larger than {MAX_BYTES} bytes, or broke off")]
+    Body,
+    #[error("the discovery document is not authorization server metadata")]
+    NotMetadata,
+    #[error("the discovery document is that of `{0}`")]
+    OtherIssuer(String),
+    #[error("the keys do not come over the network")]
+    NotRemote,
+}
+
+/// The text of an issuer's JWKS.
+pub(super) async fn keys(issuer: &Issuer) -> Result<Vec<u8>, FetchError> {
+    match &issuer.keys {
+        IssuerKeys::JwksUri(remote) => get(&remote.url, remote, Origin::Operator).await,
+        IssuerKeys::Discovery(remote) => {
+            let mut last = FetchError::NotMetadata;
+            for place in discovery::places(&remote.url) {
+                let url: Uri = place.parse().map_err(|_| FetchError::NotMetadata)?;
+                let found = match get(&url, remote, Origin::Operator).await {
+                    Ok(document) => discovery::jwks_uri(&document, &issuer.validation.issuer),
+                    Err(error) => Err(error),
+                };
+                match found {
+                    Ok(uri) => {
+                        let same_host = uri.authority() == remote.url.authority();
+                        let origin = if same_host { Origin::Operator } else { Origin::Document };
+                        return get(&uri, remote, origin).await;
+                    }
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        }
+        IssuerKeys::Static(_) | IssuerKeys::Secret(_) => Err(FetchError::NotRemote),
+    }
+}
+
+/// Who named an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The configuration: a literal loopback address there is meant.
+    Operator,
+    /// A fetched document: an outsider's word.
+    Document,
+}
+
+async fn get(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<Vec<u8>, FetchError> {
+    tokio::time::timeout(TIMEOUT, get_untimed(url, remote, origin)).await.map_err(|_| FetchError::Timeout)?
+}
+
+async fn get_untimed(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<Vec<u8>, FetchError> {
+    let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let secure = match url.scheme_str() {
+        Some("https") => true,
+        Some("http") if is_loopback(host) => false,
+        _ => return Err(FetchError::Scheme(url.clone())),
+    };
+    let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let stream = TcpStream::connect(resolve(host, port, remote, origin).await?).await?;
+    if !secure {
+        return exchange(url, stream).await;
+    }
+    let tls = client_config(remote.ca.as_deref()).map_err(|error| FetchError::Tls(error.to_string()))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| FetchError::Tls(error.to_string()))?;
+    exchange(url, TlsConnector::from(Arc::new(tls)).connect(name, stream).await?).await
+}
+
+/// The address to connect to: checked here, and not looked up again.
+async fn resolve(host: &str, port: u16, remote: &RemoteKeys, origin: Origin) -> Result<SocketAddr, FetchError> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    let meant = origin == Origin::Operator && is_loopback(host);
+    // One forbidden address refuses the name: a mixed answer is what rebinding looks like.
+    for address in &addresses {
+        let allowed = address::is_allowed(address.ip(), &remote.allow_networks) || (meant && address.ip().is_loopback());
+        if !allowed {
+            return Err(FetchError::Forbidden(host.to_owned(), address.ip()));
+        }
+    }
+    addresses.first().copied().ok_or_else(|| FetchError::NoAddress(host.to_owned()))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+async fn exchange(url: &Uri, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Vec<u8>, FetchError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let target = url.path_and_query().map_or("/", |target| target.as_str());
+    let request = Request::get(target)
+        .header(header::HOST, url.authority().map_or("", |authority| authority.as_str()))
+        .header(header::ACCEPT, "application/jwk-set+json, application/json")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| FetchError::NotMetadata)?;
+    let response = sender.send_request(request).await?;
+    if response.status() != StatusCode::OK {
+        return Err(FetchError::Status(response.status()));
+    }
+    let body = Limited::new(response.into_body(), MAX_BYTES).collect().await.map_err(|_| FetchError::Body)?;
+    connection.abort();
+    Ok(body.to_bytes().to_vec())
+}

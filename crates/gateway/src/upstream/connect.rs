@@ -1,0 +1,126 @@
+//! Connections to upstream servers: name, socket, TLS, HTTP, within one time limit.
+
+use std::{
+    io,
+    sync::Arc,
+    time::Duration,
+};
+
+use config::{Server, UpstreamProtocol};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+use super::SendError;
+use crate::body::Inbound;
+
+/// Why connections to an upstream cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectorError {
+    /// A trust anchor or the library's settings are not usable.
+    #[error("TLS towards an upstream: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A server's name cannot be verified.
+    #[error("`{0}` is not a name that a certificate can carry")]
+    Name(String, #[source] InvalidDnsNameError),
+    /// There is nothing to verify servers with.
+    #[error("the system has no trust anchors; name a `ca`")]
+    NoTrustAnchors,
+}
+
+/// Makes connections to the servers of one upstream.
+pub(crate) struct Connector {
+    tls: Option<Tls>,
+    timeout: Duration,
+}
+
+struct Tls {
+    connector: TlsConnector,
+    server_name: Option<ServerName<'static>>,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl Connector {
+    pub(super) fn new(upstream: &config::Upstream) -> Result<Self, ConnectorError> {
+        let tls = upstream.tls.as_ref().map(|tls| Tls::new(tls, upstream.protocol)).transpose()?;
+        Ok(Self { tls, timeout: upstream.connect_timeout })
+    }
+
+    pub(super) async fn http1(&self, server: &Server) -> Result<http1::SendRequest<Inbound>, SendError> {
+        let stream = self.connect(server).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(SendError::Broke)?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    pub(super) async fn http2(&self, server: &Server) -> Result<http2::SendRequest<Inbound>, SendError> {
+        let stream = self.connect(server).await?;
+        let builder = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(64 * 1024)
+            .initial_connection_window_size(1024 * 1024)
+            .clone();
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::Broke)?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn connect(&self, server: &Server) -> Result<Box<dyn Stream>, SendError> {
+        let connected = tokio::time::timeout(self.timeout, self.connect_untimed(server)).await;
+        connected.map_err(|_| SendError::ConnectTimeout)?.map_err(SendError::Connect)
+    }
+
+    async fn connect_untimed(&self, server: &Server) -> io::Result<Box<dyn Stream>> {
+        // Tries every address that the name has.
+        let stream = TcpStream::connect((server.host.as_str(), server.port)).await?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        let name = match &tls.server_name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(server.host.clone()).map_err(io::Error::other)?,
+        };
+        Ok(Box::new(tls.connector.connect(name, stream).await?))
+    }
+}
+
+impl Tls {
+    fn new(tls: &config::UpstreamTls, protocol: UpstreamProtocol) -> Result<Self, ConnectorError> {
+        let mut config = client_config(tls.ca.as_deref())?;
+        config.alpn_protocols = match protocol {
+            UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
+            UpstreamProtocol::Http2 => vec![b"h2".to_vec()],
+        };
+        let parse = |name: &String| ServerName::try_from(name.clone()).map_err(|error| ConnectorError::Name(name.clone(), error));
+        let server_name = tls.server_name.as_ref().map(parse).transpose()?;
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
+    }
+}
+
+/// TLS as a client, trusting the given anchors or the system's. Verification cannot be switched off.
+pub(crate) fn client_config(ca: Option<&[CertificateDer<'static>]>) -> Result<ClientConfig, ConnectorError> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(anchors) => {
+            for anchor in anchors {
+                roots.add(anchor.clone())?;
+            }
+        }
+        None => {
+            // Systems carry certificates that the library cannot read; the others still count.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err(ConnectorError::NoTrustAnchors);
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
