@@ -1,2 +1,34 @@
-//! Portcullis.
-fn main() {}
+//! `portcullis`: an API security gateway in one binary. One file a subcommand; `serve` is the composition root.
+
+mod check;
+mod cli;
+mod control;
+mod explain;
+mod failure;
+mod key;
+mod key_source;
+mod output;
+mod protect;
+mod schema;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, ConfigCommand};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Config { command: ConfigCommand::Schema } => schema::run(),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Key { command } => key::run(command),
+        Command::Protect(arguments) => protect::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        failure.exit_code()
+    })
+}

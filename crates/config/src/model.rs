@@ -171,6 +171,28 @@ pub struct Api {
     pub upstream: Arc<Upstream>,
     /// Its routes; at least one. Each lies under `path`.
     pub routes: Vec<Route>,
+    /// Rate limits; a request must pass all of them.
+    pub rate_limits: Vec<RateLimit>,
+}
+
+/// A rate limit of an API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Whose requests are counted together.
+    pub per: RateSubject,
+    /// Requests in each period; at least one.
+    pub requests: u64,
+    /// The period; one second, minute, hour or day.
+    pub period: Duration,
+}
+
+/// Whose requests a rate limit counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateSubject {
+    /// One authenticated client.
+    Client,
+    /// One address, or one IPv6 /64.
+    Address,
 }
 
 /// Host of an API.

@@ -26,7 +26,6 @@ use crate::{
     refusal::Refusal,
     request_id::RequestId,
     route::{Route, Routed},
-    watch::Pulse,
 };
 
 /// A buffer is handed to the writer at this size, and every 200 ms.

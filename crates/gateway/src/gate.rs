@@ -1,6 +1,6 @@
 //! The gate: what one worker needs to decide over a request.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use config::{Issuer, IssuerName};
 use ipnet::IpNet;
@@ -39,7 +39,6 @@ pub(crate) struct Limits {
     pub(crate) target_bytes: usize,
     pub(crate) token_bytes: usize,
     pub(crate) body_minimum_rate: u64,
-    pub(crate) stream_idle: Duration,
 }
 
 impl From<&config::GlobalLimits> for Limits {
@@ -50,7 +49,6 @@ impl From<&config::GlobalLimits> for Limits {
             target_bytes: limits.target_bytes,
             token_bytes: limits.token_bytes,
             body_minimum_rate: limits.body_minimum_rate,
-            stream_idle: limits.stream_idle,
         }
     }
 }
@@ -64,7 +62,6 @@ impl Default for Limits {
             target_bytes: 8 * 1024,
             token_bytes: 8 * 1024,
             body_minimum_rate: 500,
-            stream_idle: Duration::from_secs(300),
         }
     }
 }

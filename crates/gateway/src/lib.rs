@@ -25,5 +25,5 @@ pub(crate) mod upstream;
 mod watch;
 
 pub use canonical::{CanonicalPath, NotCanonical};
-pub use sources::{KeySource, KnownKey, SourceUnavailable, Sources};
+pub use sources::{KeySource, KnownKey, Lookup, SourceUnavailable, Sources};
 pub use start::{Gateway, Running, StartError};

@@ -1,4 +1,15 @@
-//! JWS, JWK and JWT over aws-lc-rs, without I/O.
-pub mod jwt;
+//! JWS, JWK and JWT (RFC 7515, 7517, 7519) over aws-lc-rs, without I/O.
+//!
+//! Every key is bound to algorithms of its own kind before a token is seen, so a token cannot choose how it is checked:
+//! a public key never serves as an HMAC secret, and `none` is not an algorithm here.
+
+mod algorithm;
+mod base64url;
+mod json;
 mod jwk;
-pub use jwk::JwkSet;
+pub mod jwt;
+mod signing;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use jwk::{JwkError, JwkSet};
+pub use signing::{SigningError, SigningKey};

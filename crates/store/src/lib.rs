@@ -1,1 +1,21 @@
-//! What outlives a process: API keys in an embedded SQLite database.
+//! What outlives a process: API keys in an embedded `SQLite` database.
+//!
+//! A key is shown once, when it is made ([`Store::create_key`], [`Store::roll_key`]); the database holds its SHA-256,
+//! which is enough for 256 random bits. Every write is durable when it returns (WAL, `synchronous=FULL`), so a
+//! revocation that was acknowledged survives the death of the process. Revocations also bump a counter in the same
+//! transaction ([`Store::change_counter`]), by which other processes notice them.
+//!
+//! [`api_key`] is the text form of a key. It carries a checksum, so junk is refused without a look-up.
+
+pub mod api_key;
+mod base62;
+mod crc32;
+mod error;
+mod files;
+mod keys;
+mod record;
+mod sqlite;
+
+pub use error::StoreError;
+pub use record::{DEFAULT_LIFETIME, KeyId, KeyRecord, MAX_LIFETIME, NewKey};
+pub use sqlite::Store;

@@ -25,8 +25,6 @@ pub(crate) struct Route {
     pub(crate) api_index: usize,
     /// The rules.
     pub(crate) rule: config::Route,
-    /// Upstream that requests go to.
-    pub(crate) upstream: Arc<config::Upstream>,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
 }
@@ -63,7 +61,6 @@ impl Routes {
                     api: api.name.clone(),
                     api_index,
                     rule: rule.clone(),
-                    upstream: Arc::clone(&api.upstream),
                     takes_certificates,
                 };
                 tree.insert(&rule.template.segments, Arc::new(route));

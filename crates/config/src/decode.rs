@@ -1,0 +1,106 @@
+//! The tree, part by part, into the model. Decoders report what is wrong and go on; `None` means it was reported.
+
+mod apis;
+mod files;
+mod global;
+mod issuers;
+mod listeners;
+mod routes;
+mod template;
+mod upstreams;
+mod values;
+
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Config,
+    codes::{Entry, diagnostics},
+    keys,
+    report::{Finding, Span},
+    shape::{self, Kind},
+    yaml::Node,
+};
+
+/// What all decoders share: where paths start, the time, and the findings so far.
+pub(crate) struct Context {
+    base: PathBuf,
+    now: u64,
+    findings: RefCell<Vec<Finding>>,
+}
+
+impl Context {
+    pub(crate) fn new(base: &Path, now: u64, findings: Vec<Finding>) -> Self {
+        Self { base: base.to_owned(), now, findings: RefCell::new(findings) }
+    }
+
+    pub(crate) fn report(
+        &self,
+        code: &'static Entry,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.findings.borrow_mut().push(Finding { code, span, message: message.into(), help: help.into() });
+    }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings.into_inner()
+    }
+}
+
+/// The whole file.
+pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
+    shape::check(cx, root, &Kind::Object(&keys::FILE), "the file");
+    let listeners = root.get("listeners").and_then(|node| listeners::all(cx, node));
+    let issuers = issuers::all(cx, root.get("issuers"));
+    let upstreams = upstreams::all(cx, root.get("upstreams"));
+    let asks = root.get("listeners").is_some_and(listeners::ask_for_certificates);
+    let known = apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks };
+    let apis = root.get("apis").and_then(|node| apis::all(cx, node, &known));
+    let trusted_proxies = values::networks(cx, root.get("trusted_proxies"));
+    let limits = global::limits(cx, root.get("limits"));
+    let monitoring = global::monitoring(cx, root.get("monitoring"));
+    let workers = root.get("workers").and_then(|node| global::workers(cx, node));
+    let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
+    let (listeners, apis) = (listeners?, apis?);
+    Some(Config {
+        listeners,
+        data,
+        issuers: issuers.ready,
+        apis,
+        trusted_proxies,
+        limits,
+        monitoring,
+        workers,
+    })
+}
+
+/// The items of a list that must not be empty.
+fn some_items<'n>(cx: &Context, node: &'n Node, name: &str) -> Option<&'n [Node]> {
+    let items = node.items();
+    if items.is_empty() {
+        cx.report(&diagnostics::EMPTY, node.span, format!("`{name}` is empty"), "Give at least one entry.");
+        return None;
+    }
+    Some(items)
+}
+
+/// Decodes every item, so that each reports its mistakes; `None` if one of them failed.
+fn every<T>(items: &[Node], decode: impl FnMut(&Node) -> Option<T>) -> Option<Vec<T>> {
+    let decoded: Vec<Option<T>> = items.iter().map(decode).collect();
+    decoded.into_iter().collect()
+}
+
+/// The operator's reason; it must say something.
+fn reason(cx: &Context, node: &Node, name: &str) -> Option<String> {
+    let text = node.text()?.trim();
+    if text.is_empty() {
+        let help = format!("Write why, such as `{name}: \"health check of the load balancer\"`.");
+        cx.report(&diagnostics::NO_REASON, node.span, format!("`{name}` gives no reason"), help);
+        return None;
+    }
+    Some(text.to_owned())
+}

@@ -1,0 +1,98 @@
+//! `limits`, `monitoring`, `workers`.
+
+use std::{fmt::Display, time::Duration};
+
+use super::{Context, reason, values};
+use crate::{AccessLog, GlobalLimits, Monitoring, codes::diagnostics, yaml::Node};
+
+const MAX_WORKERS: usize = 1024;
+
+/// Limits, or their defaults. What is wrong is reported and then keeps its default.
+pub(super) fn limits(cx: &Context, node: Option<&Node>) -> GlobalLimits {
+    let read = Limits { cx, node };
+    GlobalLimits {
+        header_count: read.count("header_count", 100, 1_000),
+        header_bytes: read.size("header_bytes", 32 << 10, 1 << 20),
+        target_bytes: read.size("target_bytes", 8 << 10, 64 << 10),
+        handshake_timeout: read.time("handshake_timeout", 10, 60),
+        header_timeout: read.time("header_timeout", 10, 60),
+        body_minimum_rate: read.count("body_minimum_rate", 500, 1 << 30),
+        keep_alive: read.time("keep_alive", 60, 600),
+        stream_idle: read.time("stream_idle", 300, 3_600),
+        connections: read.count("connections", 10_000, 1_000_000),
+        connections_per_address: read.count("connections_per_address", 256, 100_000),
+        http2_streams: read.count("http2_streams", 100, 1_000),
+        token_bytes: read.size("token_bytes", 8 << 10, 64 << 10),
+    }
+}
+
+struct Limits<'c> {
+    cx: &'c Context,
+    node: Option<&'c Node>,
+}
+
+impl Limits<'_> {
+    fn get(&self, key: &str) -> Option<&Node> {
+        self.node.and_then(|node| node.get(key))
+    }
+
+    fn count<T: TryFrom<u64>>(&self, key: &str, default: T, most: u64) -> T {
+        let value = self.get(key).and_then(|n| Some((n, n.text()?.parse().ok()?)));
+        value.and_then(|(n, value)| self.bounded(n, key, value, 1, most, most)?.try_into().ok()).unwrap_or(default)
+    }
+
+    fn size(&self, key: &str, default: usize, most: u64) -> usize {
+        let value = self.get(key).and_then(|n| Some((n, values::size(self.cx, n)?)));
+        let most_shown = format!("{}KiB", most >> 10);
+        value.and_then(|(n, value)| self.bounded(n, key, value, 64, most, most_shown)?.try_into().ok()).unwrap_or(default)
+    }
+
+    fn time(&self, key: &str, default: u64, most: u64) -> Duration {
+        let most = Duration::from_secs(most);
+        let value = self.get(key).and_then(|n| Some((n, values::duration(self.cx, n)?)));
+        let shown = format!("{}s", most.as_secs());
+        let value = value.and_then(|(n, time)| self.bounded(n, key, time, Duration::from_millis(1), most, shown));
+        value.unwrap_or(Duration::from_secs(default))
+    }
+
+    fn bounded<T: PartialOrd>(&self, n: &Node, key: &str, value: T, least: T, most: T, shown: impl Display) -> Option<T> {
+        if value < least {
+            let message = format!("`{key}` is so small that no request passes");
+            self.cx.report(&diagnostics::OUT_OF_BOUNDS, n.span, message, "Raise it, or leave it out.");
+            return None;
+        }
+        if value > most {
+            let message = format!("`{key}` is above {shown}, where it protects nothing");
+            self.cx.report(&diagnostics::OUT_OF_BOUNDS, n.span, message, format!("Write at most {shown}."));
+            return None;
+        }
+        Some(value)
+    }
+}
+
+/// Worker threads.
+pub(super) fn workers(cx: &Context, node: &Node) -> Option<usize> {
+    let workers: usize = node.text()?.parse().ok()?;
+    if (1..=MAX_WORKERS).contains(&workers) {
+        return Some(workers);
+    }
+    let help = "Write the number of cores to use, or leave it out.";
+    cx.report(&diagnostics::OUT_OF_BOUNDS, node.span, format!("`workers` is not from 1 to {MAX_WORKERS}"), help);
+    None
+}
+
+/// Logs.
+pub(super) fn monitoring(cx: &Context, node: Option<&Node>) -> Monitoring {
+    let log = node.and_then(|node| node.get("access_log"));
+    Monitoring { access_log: log.and_then(|log| access_log(cx, log)).unwrap_or(AccessLog::Stdout) }
+}
+
+fn access_log(cx: &Context, node: &Node) -> Option<AccessLog> {
+    if let Some(off) = node.get("off") {
+        return Some(AccessLog::Off { reason: reason(cx, off, "off")? });
+    }
+    match node.text()? {
+        "stdout" => Some(AccessLog::Stdout),
+        path => Some(AccessLog::File(cx.base.join(path))),
+    }
+}

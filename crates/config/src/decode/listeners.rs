@@ -1,0 +1,145 @@
+//! `listeners`.
+
+use std::{collections::HashSet, net::SocketAddr};
+
+use base64::{Engine, engine::general_purpose};
+
+use super::{Context, every, files, reason, some_items, values};
+use crate::{
+    Certificate, CertificateClient, CertificateIdentity, ClientCertificates, Listener, ListenerSecurity, ListenerTls,
+    codes::diagnostics, yaml::Node,
+};
+
+pub(super) fn all(cx: &Context, node: &Node) -> Option<Vec<Listener>> {
+    let mut seen = HashSet::new();
+    every(some_items(cx, node, "listeners")?, |item| {
+        let listener = one(cx, item)?;
+        if seen.insert(listener.address) {
+            return Some(listener);
+        }
+        let message = format!("two listeners have the address {}", listener.address);
+        cx.report(&diagnostics::DUPLICATE_NAME, item.span, message, "Remove one of them.");
+        None
+    })
+}
+
+/// Whether any listener asks for client certificates.
+pub(super) fn ask_for_certificates(listeners: &Node) -> bool {
+    listeners.items().iter().any(|l| l.get("tls").is_some_and(|tls| tls.get("client_certificates").is_some()))
+}
+
+fn one(cx: &Context, node: &Node) -> Option<Listener> {
+    let address = node.get("address").and_then(|address| parse_address(cx, address));
+    let security = security(cx, node, address);
+    Some(Listener { address: address?, security: security? })
+}
+
+fn parse_address(cx: &Context, node: &Node) -> Option<SocketAddr> {
+    let text = node.text()?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        let help = "Write an IP address and a port: `0.0.0.0:8443`, `[::]:8443`, `127.0.0.1:8080`.";
+        cx.report(&diagnostics::BAD_ADDRESS, node.span, format!("`{text}` is not an address with a port"), help);
+    }
+    address
+}
+
+fn security(cx: &Context, node: &Node, address: Option<SocketAddr>) -> Option<ListenerSecurity> {
+    match (node.get("tls"), node.get("plaintext")) {
+        (Some(_), Some(plain)) => {
+            let message = "a listener with `tls` cannot be `plaintext`";
+            cx.report(&diagnostics::EXCLUSIVE_KEYS, plain.span, message, "Remove `plaintext`.");
+            None
+        }
+        (Some(node), None) => tls(cx, node).map(ListenerSecurity::Tls),
+        (None, Some(plain)) => Some(ListenerSecurity::Plaintext { reason: reason(cx, plain, "plaintext")? }),
+        (None, None) if address?.ip().is_loopback() => Some(ListenerSecurity::PlaintextLoopback),
+        (None, None) => {
+            let message = "this listener has no `tls` and is not on a loopback address";
+            let help = "Add `tls: { certificate: …, key: file:… }`, or listen on 127.0.0.1.";
+            let span = node.get("address").map_or(node.span, |address| address.span);
+            cx.report(&diagnostics::PLAINTEXT, span, message, help);
+            None
+        }
+    }
+}
+
+fn tls(cx: &Context, node: &Node) -> Option<ListenerTls> {
+    let clients = node.get("client_certificates").map(|clients| client_certificates(cx, clients));
+    let certificates = certificates(cx, node);
+    let client_certificates = match clients {
+        None => None,
+        Some(clients) => Some(clients?),
+    };
+    Some(ListenerTls { certificates: certificates?, client_certificates })
+}
+
+fn certificates(cx: &Context, node: &Node) -> Option<Vec<Certificate>> {
+    match (node.get("certificate"), node.get("key"), node.get("certificates")) {
+        (Some(chain), Some(key), None) => Some(vec![files::certificate(cx, chain, key)?]),
+        (None, None, Some(list)) => every(some_items(cx, list, "certificates")?, |item| {
+            files::certificate(cx, item.get("certificate")?, item.get("key")?)
+        }),
+        _ => {
+            let message = "`tls` takes either `certificate` and `key`, or `certificates`";
+            let help = "Write `certificate: PATH` and `key: file:PATH`.";
+            cx.report(&diagnostics::EXCLUSIVE_KEYS, node.span, message, help);
+            None
+        }
+    }
+}
+
+fn client_certificates(cx: &Context, node: &Node) -> Option<ClientCertificates> {
+    let ca = node.get("ca").and_then(|ca| files::certificates(cx, ca));
+    let mut seen = HashSet::new();
+    let clients = every(node.get("clients").map(Node::items).unwrap_or_default(), |item| {
+        let client = client(cx, item)?;
+        if seen.insert(client.name.clone()) {
+            return Some(client);
+        }
+        let message = format!("two clients are named `{}`", client.name);
+        cx.report(&diagnostics::DUPLICATE_NAME, item.span, message, "Give each its own name.");
+        None
+    });
+    Some(ClientCertificates { ca: ca?, clients: clients? })
+}
+
+fn client(cx: &Context, node: &Node) -> Option<CertificateClient> {
+    let scopes = values::scopes(cx, node.get("scopes"));
+    let identity = identity(cx, node);
+    Some(CertificateClient { name: node.get("name")?.text()?.to_owned(), identity: identity?, scopes: scopes? })
+}
+
+fn identity(cx: &Context, node: &Node) -> Option<CertificateIdentity> {
+    let (value, identity) = match (node.get("spiffe"), node.get("dns"), node.get("spki_sha256")) {
+        (Some(n), None, None) => {
+            let valid = n.text()?.strip_prefix("spiffe://").is_some_and(|rest| !rest.is_empty());
+            (n, valid.then(|| CertificateIdentity::Spiffe(n.text().unwrap_or_default().to_owned())))
+        }
+        (None, Some(n), None) => {
+            (n, super::apis::host_name(n.text()?).filter(|h| !h.contains(':')).map(CertificateIdentity::Dns))
+        }
+        (None, None, Some(n)) => (n, digest(n.text()?).map(CertificateIdentity::SpkiSha256)),
+        _ => {
+            let message = "a client is known by exactly one of `spiffe`, `dns` and `spki_sha256`";
+            cx.report(&diagnostics::BAD_IDENTITY, node.span, message, "Keep one of them.");
+            return None;
+        }
+    };
+    if identity.is_none() {
+        let help = "Write `spiffe: \"spiffe://…\"`, `dns: NAME`, or `spki_sha256` with 32 bytes in base64 or hex.";
+        cx.report(&diagnostics::BAD_IDENTITY, value.span, "this cannot identify a certificate", help);
+    }
+    identity
+}
+
+/// 32 bytes in hex or base64.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    if text.len() == 64 {
+        let bytes = text.as_bytes().chunks(2).map(|pair| {
+            pair.iter().try_fold(0_u8, |byte, c| Some((byte << 4) | u8::try_from(char::from(*c).to_digit(16)?).ok()?))
+        });
+        return bytes.collect::<Option<Vec<u8>>>()?.try_into().ok();
+    }
+    general_purpose::STANDARD.decode(text).ok()?.try_into().ok()
+}

@@ -1,0 +1,162 @@
+//! Every key of the file. A key that is not here does not exist.
+
+use crate::shape::{Field, Kind, Shape};
+
+const fn key(key: &'static str, kind: Kind) -> Field {
+    Field { key, kind, required: false }
+}
+
+const fn needed(key: &'static str, kind: Kind) -> Field {
+    Field { key, kind, required: true }
+}
+
+pub(crate) static FILE: Shape = Shape {
+    fields: &[
+        key("workers", Kind::Whole),
+        needed("listeners", Kind::List(&Kind::Object(&LISTENER))),
+        key("data", Kind::Text),
+        key("issuers", Kind::Named(&Kind::Object(&ISSUER))),
+        key("upstreams", Kind::Named(&Kind::Object(&UPSTREAM))),
+        needed("apis", Kind::List(&Kind::Object(&API))),
+        key("trusted_proxies", Kind::List(&Kind::Text)),
+        key("limits", Kind::Object(&LIMITS)),
+        key("monitoring", Kind::Object(&MONITORING)),
+    ],
+};
+
+pub(crate) static LISTENER: Shape = Shape {
+    fields: &[
+        needed("address", Kind::Text),
+        key("tls", Kind::Object(&TLS)),
+        key("plaintext", Kind::Text),
+    ],
+};
+
+pub(crate) static TLS: Shape = Shape {
+    fields: &[
+        key("certificate", Kind::Text),
+        key("key", Kind::Text),
+        key("certificates", Kind::List(&Kind::Object(&CERTIFICATE))),
+        key("client_certificates", Kind::Object(&CLIENT_CERTIFICATES)),
+    ],
+};
+
+pub(crate) static CERTIFICATE: Shape = Shape {
+    fields: &[
+        needed("certificate", Kind::Text),
+        needed("key", Kind::Text),
+    ],
+};
+
+pub(crate) static CLIENT_CERTIFICATES: Shape = Shape {
+    fields: &[
+        needed("ca", Kind::Text),
+        key("clients", Kind::List(&Kind::Object(&CLIENT))),
+    ],
+};
+
+pub(crate) static CLIENT: Shape = Shape {
+    fields: &[
+        needed("name", Kind::Text),
+        key("spiffe", Kind::Text),
+        key("dns", Kind::Text),
+        key("spki_sha256", Kind::Text),
+        key("scopes", Kind::List(&Kind::Text)),
+    ],
+};
+
+pub(crate) static ISSUER: Shape = Shape {
+    fields: &[
+        needed("issuer", Kind::Text),
+        needed("audience", Kind::OneOrList(&Kind::Text)),
+        needed("algorithms", Kind::List(&Kind::Text)),
+        key("jwks_uri", Kind::Text),
+        key("jwks_file", Kind::Text),
+        key("secret", Kind::Text),
+        key("ca", Kind::Text),
+        key("allow_networks", Kind::List(&Kind::Text)),
+        key("types", Kind::List(&Kind::Text)),
+        key("required_claims", Kind::List(&Kind::Text)),
+        key("max_lifetime", Kind::Text),
+        key("skew", Kind::Text),
+    ],
+};
+
+pub(crate) static UPSTREAM: Shape = Shape {
+    fields: &[
+        needed("servers", Kind::List(&Kind::Text)),
+        key("protocol", Kind::Text),
+        key("ca", Kind::Text),
+        key("server_name", Kind::Text),
+        key("connect_timeout", Kind::Text),
+        key("max_idle", Kind::Whole),
+    ],
+};
+
+pub(crate) static API: Shape = Shape {
+    fields: &[
+        needed("name", Kind::Text),
+        key("host", Kind::Text),
+        key("path", Kind::Text),
+        needed("upstream", Kind::Text),
+        key("authenticate", Kind::List(&Kind::TextOr(&AUTHENTICATE))),
+        key("body", Kind::Text),
+        key("response_timeout", Kind::Text),
+        key("limits", Kind::List(&Kind::Object(&RATE_LIMIT))),
+        needed("routes", Kind::List(&Kind::Object(&ROUTE))),
+    ],
+};
+
+pub(crate) static AUTHENTICATE: Shape = Shape {
+    fields: &[
+        needed("jwt", Kind::Text),
+    ],
+};
+
+pub(crate) static RATE_LIMIT: Shape = Shape {
+    fields: &[
+        needed("per", Kind::Text),
+        needed("rate", Kind::Text),
+    ],
+};
+
+pub(crate) static ROUTE: Shape = Shape {
+    fields: &[
+        needed("match", Kind::Text),
+        key("scopes", Kind::List(&Kind::Text)),
+        key("authenticate", Kind::List(&Kind::TextOr(&AUTHENTICATE))),
+        key("public", Kind::Text),
+        key("body", Kind::Text),
+        key("response_timeout", Kind::Text),
+        key("encoded_slashes", Kind::Flag),
+    ],
+};
+
+pub(crate) static LIMITS: Shape = Shape {
+    fields: &[
+        key("header_count", Kind::Whole),
+        key("header_bytes", Kind::Text),
+        key("target_bytes", Kind::Text),
+        key("handshake_timeout", Kind::Text),
+        key("header_timeout", Kind::Text),
+        key("body_minimum_rate", Kind::Whole),
+        key("keep_alive", Kind::Text),
+        key("stream_idle", Kind::Text),
+        key("connections", Kind::Whole),
+        key("connections_per_address", Kind::Whole),
+        key("http2_streams", Kind::Whole),
+        key("token_bytes", Kind::Text),
+    ],
+};
+
+pub(crate) static MONITORING: Shape = Shape {
+    fields: &[
+        key("access_log", Kind::TextOr(&LOG_OFF)),
+    ],
+};
+
+pub(crate) static LOG_OFF: Shape = Shape {
+    fields: &[
+        needed("off", Kind::Text),
+    ],
+};

@@ -1,0 +1,42 @@
+//! The embedded database: opened, protected, migrated.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{error::StoreError, files};
+
+/// Readers do not wait for each other in WAL mode; more than these only cost memory.
+const CONNECTIONS: u32 = 4;
+/// How long a writer waits for another one, in this process or another.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The store. Cheap to clone; all clones share one pool.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database in `dir`, making the folder (0700) and the file (0600) where there are none, and brings its
+    /// schema up to date.
+    pub async fn open(dir: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(files::prepare(dir)?)
+            .journal_mode(SqliteJournalMode::Wal)
+            // In WAL mode only FULL syncs at each commit: an acknowledged revocation must survive a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY).connect_with(options).await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Closes all connections, which also folds the write-ahead log into the database.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,191 @@
+//! The command line. Its names are a contract; no secret is ever an argument.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An API security gateway: authenticates, authorizes, limits and proxies every request.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 findings, 4 not authenticated.
+#[derive(Parser)]
+#[command(name = "portcullis", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway until SIGTERM or SIGINT, then drain
+    Serve(Serve),
+    /// Say everything that is wrong with a configuration (exit 3 if there is anything)
+    Check(Check),
+    /// About the configuration format
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Say what a code such as PC-0101 means and what to do
+    Explain(Explain),
+    /// Manage API keys of a running gateway
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Put a gateway in front of one API: local CA, first key, done
+    Protect(Protect),
+}
+
+/// `portcullis serve`.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// `portcullis check`.
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis config`.
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON Schema of the configuration file
+    Schema,
+}
+
+/// `portcullis explain`.
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A code, in any case
+    pub(crate) code: String,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis key`.
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and print it once
+    Create {
+        #[command(flatten)]
+        server: Server,
+        /// Who will use the key
+        #[arg(long)]
+        owner: String,
+        /// What for
+        #[arg(long)]
+        name: String,
+        /// A scope that the key carries; may be given more than once
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// Lifetime, such as 90d, 12h, 30m or 45s
+        #[arg(long, value_name = "TIME", value_parser = duration, default_value = "90d")]
+        expires_in: Duration,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List all keys
+    List {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Replace a key: print its successor once, let the old one expire after a grace
+    Roll {
+        #[command(flatten)]
+        server: Server,
+        /// Id of the key, as `key list` shows it
+        id: String,
+        /// How long the old key stays good
+        #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1h")]
+        grace: Duration,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Revoke a key at once and for ever
+    Revoke {
+        #[command(flatten)]
+        server: Server,
+        /// Id of the key, as `key list` shows it
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Which running gateway is meant.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Server {
+    /// Configuration file of the running gateway
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data folder of the running gateway
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// `portcullis protect`.
+#[derive(Args)]
+pub(crate) struct Protect {
+    /// The API to protect, such as http://127.0.0.1:9000
+    pub(crate) url: String,
+    /// How callers authenticate
+    #[arg(long, value_enum, default_value = "api-key")]
+    pub(crate) auth: Auth,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// Also write the configuration here, for `portcullis serve -c FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+}
+
+/// How callers of a protected API authenticate.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Auth {
+    /// API keys
+    ApiKey,
+}
+
+/// How data is printed.
+#[derive(Args)]
+pub(crate) struct Output {
+    /// Form of the data on standard output
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    pub(crate) format: Format,
+}
+
+/// Form of data on standard output.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Reads `90d`, `12h`, `30m` or `45s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time: give a whole number with s, m, h or d, such as 90d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number = text.strip_suffix(unit).and_then(|number| number.parse::<u64>().ok()).ok_or_else(wrong)?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}

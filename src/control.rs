@@ -1,0 +1,44 @@
+//! The control socket: how operator commands reach a running gateway.
+//!
+//! A Unix socket `control.sock` in the data folder, mode 0600. A connection carries one [`Request`] and one [`Answer`],
+//! each a line of JSON. The kernel says who the peer is; only root and the server's own user are heard.
+
+mod client;
+mod server;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use store::{KeyId, KeyRecord};
+
+pub(crate) use client::ask;
+pub(crate) use server::{bind, serve};
+
+/// Longest request or answer line. A list of some ten thousand keys fits.
+const MAX_LINE: u64 = 4 << 20;
+
+/// What an operator command asks for. Times are seconds.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    CreateKey { owner: String, name: String, scopes: Vec<String>, expires_in: u64 },
+    ListKeys,
+    RollKey { id: KeyId, grace: u64 },
+    RevokeKey { id: KeyId },
+}
+
+/// What the gateway answers. No `Debug`: `key` is a secret on its only way to the operator.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Answer {
+    Made { key: String, record: KeyRecord },
+    Revoked { record: KeyRecord },
+    Keys { keys: Vec<KeyRecord> },
+    Failed { message: String },
+    Denied { message: String },
+}
+
+/// Where the socket of a gateway with this data folder is.
+pub(crate) fn path(data: &Path) -> PathBuf {
+    data.join("control.sock")
+}

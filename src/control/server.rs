@@ -1,0 +1,106 @@
+//! The side of the gateway.
+
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+
+use store::{KeyId, NewKey, StoreError};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+};
+
+use super::{Answer, MAX_LINE, Request, path};
+use crate::{failure::Failure, key_source::StoredKeys, output::now};
+
+/// How long a peer may take for its one line.
+const PATIENCE: Duration = Duration::from_secs(10);
+const ROOT: u32 = 0;
+
+/// Binds the socket, replacing one that a dead process left behind. Must be called within a runtime.
+pub(crate) fn bind(data: &Path) -> Result<UnixListener, Failure> {
+    let path = path(data);
+    if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+        return Err(Failure::AlreadyRunning(data.to_owned()));
+    }
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Failure::file(path)(error)),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(&path).map_err(Failure::file(&path))?;
+    // A peer that comes before the mode is set is still judged by its user id.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(Failure::file(&path))?;
+    Ok(listener)
+}
+
+/// Answers commands until the task is dropped.
+pub(crate) async fn serve(listener: UnixListener, keys: Arc<StoredKeys>) -> Result<(), Failure> {
+    let own_user = own_user().map_err(Failure::Runtime)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(tokio::time::timeout(PATIENCE, converse(stream, own_user, Arc::clone(&keys))));
+            }
+            // Out of descriptors, most likely: wait rather than spin.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// The user this process runs as, from the kernel's view of our own end of a socket.
+fn own_user() -> io::Result<u32> {
+    let (one, _other) = UnixStream::pair()?;
+    Ok(one.peer_cred()?.uid())
+}
+
+async fn converse(mut stream: UnixStream, own_user: u32, keys: Arc<StoredKeys>) -> io::Result<()> {
+    let user = stream.peer_cred()?.uid();
+    let answer = if user == ROOT || user == own_user {
+        match read(&mut stream).await? {
+            Ok(request) => act(&keys, request, user).await.unwrap_or_else(|error| Answer::Failed { message: error.to_string() }),
+            Err(error) => Answer::Failed { message: format!("the command cannot be read: {error}") },
+        }
+    } else {
+        eprintln!("control: user {user} was refused");
+        Answer::Denied { message: format!("user {user} may not command this gateway; be root or the user it runs as") }
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    stream.shutdown().await
+}
+
+async fn read(stream: &mut UnixStream) -> io::Result<Result<Request, serde_json::Error>> {
+    let mut line = Vec::new();
+    BufReader::new(stream.take(MAX_LINE)).read_until(b'\n', &mut line).await?;
+    Ok(serde_json::from_slice(&line))
+}
+
+async fn act(keys: &StoredKeys, request: Request, user: u32) -> Result<Answer, StoreError> {
+    match request {
+        Request::CreateKey { owner, name, scopes, expires_in } => {
+            let new = NewKey { owner, name, scopes, expires_in: Duration::from_secs(expires_in) };
+            let (key, record) = keys.store().create_key(new, now()).await?;
+            log(user, "created", &record.id);
+            Ok(Answer::Made { key: key.expose().to_owned(), record })
+        }
+        Request::ListKeys => Ok(Answer::Keys { keys: keys.store().list_keys().await? }),
+        Request::RollKey { id, grace } => {
+            let made = keys.store().roll_key(&id, Duration::from_secs(grace), now()).await;
+            // Also after an error: whether the change is in the database may be unknown then.
+            keys.invalidate();
+            let (key, record) = made?;
+            log(user, "rolled", &id);
+            Ok(Answer::Made { key: key.expose().to_owned(), record })
+        }
+        Request::RevokeKey { id } => {
+            let revoked = keys.store().revoke_key(&id, now()).await;
+            keys.invalidate();
+            let record = revoked?;
+            log(user, "revoked", &id);
+            Ok(Answer::Revoked { record })
+        }
+    }
+}
+
+fn log(user: u32, verb: &str, id: &KeyId) {
+    eprintln!("control: user {user} {verb} {id}");
+}

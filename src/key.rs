@@ -1,0 +1,86 @@
+//! `portcullis key`: API keys of a running gateway, over its control socket.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use comfy_table::Table;
+use serde_json::json;
+use store::{KeyId, KeyRecord};
+
+use crate::{
+    cli::{Format, KeyCommand, Server},
+    control::{self, Answer, Request},
+    failure::{Failure, Outcome},
+    output,
+};
+
+pub(crate) fn run(command: KeyCommand) -> Outcome {
+    let (server, request, format) = match command {
+        KeyCommand::Create { server, owner, name, scopes, expires_in, output } => {
+            (server, Request::CreateKey { owner, name, scopes, expires_in: expires_in.as_secs() }, output.format)
+        }
+        KeyCommand::List { server, output } => (server, Request::ListKeys, output.format),
+        KeyCommand::Roll { server, id, grace, output } => {
+            (server, Request::RollKey { id: KeyId(id), grace: grace.as_secs() }, output.format)
+        }
+        KeyCommand::Revoke { server, id, output } => (server, Request::RevokeKey { id: KeyId(id) }, output.format),
+    };
+    let answer = control::ask(&data(server)?, &request)?;
+    show(answer, format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn data(server: Server) -> Result<PathBuf, Failure> {
+    match server {
+        Server { data: Some(data), .. } => Ok(data),
+        Server { config: Some(file), .. } => Ok(config::load(&file)?.data),
+        Server { .. } => Err(Failure::Usage("name the gateway with -c FILE or --data DIR".to_owned())),
+    }
+}
+
+fn show(answer: Answer, format: Format) -> Result<(), Failure> {
+    match (answer, format) {
+        (Answer::Made { key, record }, Format::Json) => output::print_json(&json!({ "key": key, "record": record })),
+        // The key alone, so that `$(portcullis key create …)` is the key.
+        (Answer::Made { key, record }, Format::Table) => {
+            output::print(&key)?;
+            eprintln!("{} expires {}. The key is shown only this once.", record.id, output::rfc3339(record.expires));
+            Ok(())
+        }
+        (Answer::Revoked { record }, Format::Json) => output::print_json(&json!({ "record": record })),
+        (Answer::Revoked { record }, Format::Table) => {
+            eprintln!("{} is revoked", record.id);
+            Ok(())
+        }
+        (Answer::Keys { keys }, Format::Json) => output::print_json(&json!({ "keys": keys })),
+        (Answer::Keys { keys }, Format::Table) => output::print(&table(&keys)),
+        (Answer::Failed { message }, _) => Err(Failure::Refused(message)),
+        (Answer::Denied { message }, _) => Err(Failure::NotAuthenticated(message)),
+    }
+}
+
+fn table(keys: &[KeyRecord]) -> String {
+    let now = output::now();
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["ID", "OWNER", "NAME", "SCOPES", "STATE", "EXPIRES", "LAST USED"]);
+    for key in keys {
+        table.add_row([
+            key.id.0.clone(),
+            key.owner.clone(),
+            key.name.clone(),
+            key.scopes.join(" "),
+            state(key, now).to_owned(),
+            output::rfc3339(key.expires),
+            key.last_used.map_or_else(|| "never".to_owned(), output::rfc3339),
+        ]);
+    }
+    table.to_string()
+}
+
+fn state(key: &KeyRecord, now: u64) -> &'static str {
+    match (key.revoked, key.is_live(now)) {
+        (Some(_), _) => "revoked",
+        (None, true) => "live",
+        (None, false) => "expired",
+    }
+}
