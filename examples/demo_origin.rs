@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
-            let echo = service_fn(|request| async { Ok::<_, Infallible>(echo(&request)) });
+            let echo = service_fn(|request| async move { Ok::<_, Infallible>(echo(&request)) });
             if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), echo).await {
                 eprintln!("connection: {error}");
             }

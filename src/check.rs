@@ -18,7 +18,9 @@ pub(crate) fn run(arguments: &Check) -> Outcome {
     match config::load(&arguments.config) {
         Ok(_) if json => output::print_json(&json!({ "findings": [] }))?,
         Ok(_) => eprintln!("{}: valid", arguments.config.display()),
-        Err(report) if report.findings().iter().any(|finding| finding.code.id == UNREADABLE.id) => return Err(report.into()),
+        Err(report) if report.findings().iter().any(|finding| finding.code.id == UNREADABLE.id) => {
+            return Err(report.into());
+        }
         Err(report) => {
             if json {
                 output::print_json(&report.to_json())?;

@@ -16,10 +16,7 @@ pub(crate) enum Failure {
     Config(Box<config::Report>),
     /// A file, folder or socket could not be used.
     #[error("{path}: {source}")]
-    File {
-        path: PathBuf,
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// The runtime or a signal handler could not be set up.
     #[error("the runtime did not start: {0}")]
     Runtime(io::Error),
@@ -37,10 +34,7 @@ pub(crate) enum Failure {
     UnknownCode(String),
     /// Nobody answers on the control socket.
     #[error("{path}: no gateway answers ({source}); start one with `portcullis serve`, or name its folder with --data")]
-    NotRunning {
-        path: PathBuf,
-        source: io::Error,
-    },
+    NotRunning { path: PathBuf, source: io::Error },
     /// Another gateway uses the same data folder.
     #[error("{0}: another gateway runs with this data folder; stop it first, or name another folder")]
     AlreadyRunning(PathBuf),

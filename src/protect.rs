@@ -57,7 +57,9 @@ impl Place {
                 let file = absolute(file)?;
                 Ok(Self { data: file.with_file_name("portcullis-data"), file })
             }
-            None => Ok(Self { file: absolute(Path::new("portcullis.yaml"))?, data: absolute(Path::new(".portcullis"))? }),
+            None => {
+                Ok(Self { file: absolute(Path::new("portcullis.yaml"))?, data: absolute(Path::new(".portcullis"))? })
+            }
         }
     }
 }
@@ -80,14 +82,19 @@ async fn introduce(server: &Server, place: &Place) -> Outcome {
     eprintln!("CA certificate: {}", ca.display());
     if !server.keys().store().list_keys().await?.is_empty() {
         let data = place.data.display();
-        eprintln!("An API key was made before. For another: portcullis key create --data {data} --owner WHO --name WHAT");
+        eprintln!(
+            "An API key was made before. For another: portcullis key create --data {data} --owner WHO --name WHAT"
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let (key, record) = server.keys().store().create_key(NewKey::new(OWNER, NAME), now()).await?;
     eprintln!("API key {}, good until {}, shown only this once:", record.id, output::rfc3339(record.expires));
     output::print(key.expose())?;
     for url in server.urls() {
-        eprintln!("Try it:\n  curl --cacert '{}' -H \"X-API-Key: $KEY\" {url}/\nwhere KEY is the line above.", ca.display());
+        eprintln!(
+            "Try it:\n  curl --cacert '{}' -H \"X-API-Key: $KEY\" {url}/\nwhere KEY is the line above.",
+            ca.display()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -48,7 +48,8 @@ impl Server {
         let control = control::bind(&config.data)?;
         let keys = Arc::new(StoredKeys::new(store));
         let schemes = config.listeners.iter().map(|listener| scheme(&listener.security)).collect();
-        let sources = Sources { keys: Arc::clone(&keys) as _, parse_key: api_key::digest_of, key_prefix: api_key::PREFIX };
+        let sources =
+            Sources { keys: Arc::clone(&keys) as _, parse_key: api_key::digest_of, key_prefix: api_key::PREFIX };
         let running = Gateway::start(config, sources)?;
         tokio::spawn(Arc::clone(&keys).follow());
         tokio::spawn(control::serve(control, Arc::clone(&keys)));

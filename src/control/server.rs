@@ -55,7 +55,9 @@ async fn converse(mut stream: UnixStream, own_user: u32, keys: Arc<StoredKeys>) 
     let user = stream.peer_cred()?.uid();
     let answer = if user == ROOT || user == own_user {
         match read(&mut stream).await? {
-            Ok(request) => act(&keys, request, user).await.unwrap_or_else(|error| Answer::Failed { message: error.to_string() }),
+            Ok(request) => {
+                act(&keys, request, user).await.unwrap_or_else(|error| Answer::Failed { message: error.to_string() })
+            }
             Err(error) => Answer::Failed { message: format!("the command cannot be read: {error}") },
         }
     } else {

@@ -117,7 +117,9 @@ fn live(parameters: &mut CertificateParams, now: u64, lifetime: u64) {
 
 fn lasts(certificate: &X509Certificate<'_>, now: u64) -> bool {
     let validity = certificate.validity();
-    let (Ok(start), Ok(end)) = (u64::try_from(validity.not_before.timestamp()), u64::try_from(validity.not_after.timestamp())) else {
+    let (Ok(start), Ok(end)) =
+        (u64::try_from(validity.not_before.timestamp()), u64::try_from(validity.not_after.timestamp()))
+    else {
         return false;
     };
     start <= now && now.saturating_add(REMAINING) < end
@@ -130,7 +132,8 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Failure::file(new)(error)),
         Ok(()) | Err(_) => {}
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).map_err(Failure::file(&new))?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).map_err(Failure::file(&new))?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Failure::file(&new))?;
     fs::rename(&new, path).map_err(Failure::file(path))
 }

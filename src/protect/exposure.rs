@@ -20,13 +20,21 @@ pub(crate) fn warn(upstream: &Upstream) {
         eprintln!("warning: nothing answers at {} yet; callers get 502 until it does", upstream.url);
     }
     let local = addresses.iter().any(|address| address.ip().is_loopback());
-    let open: Vec<String> =
-        if local { listening(upstream.port).into_iter().filter(|ip| !ip.is_loopback()).map(|ip| ip.to_string()).collect() } else { Vec::new() };
+    let open: Vec<String> = if local {
+        listening(upstream.port).into_iter().filter(|ip| !ip.is_loopback()).map(|ip| ip.to_string()).collect()
+    } else {
+        Vec::new()
+    };
     if open.is_empty() {
-        eprintln!("warning: whoever can connect to {} goes around the gateway; let only the gateway reach it", upstream.url);
+        eprintln!(
+            "warning: whoever can connect to {} goes around the gateway; let only the gateway reach it",
+            upstream.url
+        );
     } else {
         let (open, port) = (open.join(", "), upstream.port);
-        eprintln!("warning: port {port} also listens on {open}, so others can go around the gateway; bind it to 127.0.0.1");
+        eprintln!(
+            "warning: port {port} also listens on {open}, so others can go around the gateway; bind it to 127.0.0.1"
+        );
     }
 }
 

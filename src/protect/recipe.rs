@@ -1,9 +1,6 @@
 //! The configuration that `protect` runs and saves.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-};
+use std::{net::SocketAddr, path::Path};
 
 use http::{Uri, uri::Scheme};
 
@@ -57,8 +54,7 @@ impl Recipe<'_> {
         let quoted = |text: String| serde_json::Value::String(text).to_string();
         let path = |name: &str| self.data.join(name).display().to_string();
         format!(
-            r#"# Written by `portcullis protect`. Run it with `portcullis serve -c FILE`.
-listeners:
+            r#"listeners:
   - address: {listen}
     tls: {{ certificate: {certificate}, key: {key} }}
 data: {data}
@@ -99,7 +95,14 @@ mod tests {
 
     #[test]
     fn anything_but_an_origin_is_wrong_usage() {
-        for text in ["127.0.0.1:9000", "ftp://a.example", "http://", "http://u:p@a.example", "http://a.example/x", "http://a.example?x"] {
+        for text in [
+            "127.0.0.1:9000",
+            "ftp://a.example",
+            "http://",
+            "http://u:p@a.example",
+            "http://a.example/x",
+            "http://a.example?x",
+        ] {
             assert!(Upstream::parse(text).is_err(), "{text}");
         }
     }

@@ -1,2 +1,38 @@
-//! Developer commands.
-fn main() {}
+//! Developer commands of Portcullis: `cargo xtask ci` runs every check, `cargo xtask demo` shows the gateway at work.
+
+mod ci;
+mod demo;
+mod step;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "Developer commands of Portcullis")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what the checks need, then runs them all: format, lints, tests, documentation.
+    Ci,
+    /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
+    Demo,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Ci => ci::run_checks(),
+        Command::Demo => demo::run_demo(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

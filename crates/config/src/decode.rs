@@ -36,13 +36,7 @@ impl Context {
         Self { base: base.to_owned(), now, findings: RefCell::new(findings) }
     }
 
-    pub(crate) fn report(
-        &self,
-        code: &'static Entry,
-        span: Span,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub(crate) fn report(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.borrow_mut().push(Finding { code, span, message: message.into(), help: help.into() });
     }
 
@@ -66,16 +60,7 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
     let (listeners, apis) = (listeners?, apis?);
-    Some(Config {
-        listeners,
-        data,
-        issuers: issuers.ready,
-        apis,
-        trusted_proxies,
-        limits,
-        monitoring,
-        workers,
-    })
+    Some(Config { listeners, data, issuers: issuers.ready, apis, trusted_proxies, limits, monitoring, workers })
 }
 
 /// The items of a list that must not be empty.

@@ -24,13 +24,8 @@ pub(crate) static FILE: Shape = Shape {
     ],
 };
 
-pub(crate) static LISTENER: Shape = Shape {
-    fields: &[
-        needed("address", Kind::Text),
-        key("tls", Kind::Object(&TLS)),
-        key("plaintext", Kind::Text),
-    ],
-};
+pub(crate) static LISTENER: Shape =
+    Shape { fields: &[needed("address", Kind::Text), key("tls", Kind::Object(&TLS)), key("plaintext", Kind::Text)] };
 
 pub(crate) static TLS: Shape = Shape {
     fields: &[
@@ -41,19 +36,11 @@ pub(crate) static TLS: Shape = Shape {
     ],
 };
 
-pub(crate) static CERTIFICATE: Shape = Shape {
-    fields: &[
-        needed("certificate", Kind::Text),
-        needed("key", Kind::Text),
-    ],
-};
+pub(crate) static CERTIFICATE: Shape =
+    Shape { fields: &[needed("certificate", Kind::Text), needed("key", Kind::Text)] };
 
-pub(crate) static CLIENT_CERTIFICATES: Shape = Shape {
-    fields: &[
-        needed("ca", Kind::Text),
-        key("clients", Kind::List(&Kind::Object(&CLIENT))),
-    ],
-};
+pub(crate) static CLIENT_CERTIFICATES: Shape =
+    Shape { fields: &[needed("ca", Kind::Text), key("clients", Kind::List(&Kind::Object(&CLIENT)))] };
 
 pub(crate) static CLIENT: Shape = Shape {
     fields: &[
@@ -107,18 +94,9 @@ pub(crate) static API: Shape = Shape {
     ],
 };
 
-pub(crate) static AUTHENTICATE: Shape = Shape {
-    fields: &[
-        needed("jwt", Kind::Text),
-    ],
-};
+pub(crate) static AUTHENTICATE: Shape = Shape { fields: &[needed("jwt", Kind::Text)] };
 
-pub(crate) static RATE_LIMIT: Shape = Shape {
-    fields: &[
-        needed("per", Kind::Text),
-        needed("rate", Kind::Text),
-    ],
-};
+pub(crate) static RATE_LIMIT: Shape = Shape { fields: &[needed("per", Kind::Text), needed("rate", Kind::Text)] };
 
 pub(crate) static ROUTE: Shape = Shape {
     fields: &[
@@ -149,14 +127,6 @@ pub(crate) static LIMITS: Shape = Shape {
     ],
 };
 
-pub(crate) static MONITORING: Shape = Shape {
-    fields: &[
-        key("access_log", Kind::TextOr(&LOG_OFF)),
-    ],
-};
+pub(crate) static MONITORING: Shape = Shape { fields: &[key("access_log", Kind::TextOr(&LOG_OFF))] };
 
-pub(crate) static LOG_OFF: Shape = Shape {
-    fields: &[
-        needed("off", Kind::Text),
-    ],
-};
+pub(crate) static LOG_OFF: Shape = Shape { fields: &[needed("off", Kind::Text)] };

@@ -26,7 +26,10 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     Null,
     /// A scalar; `plain` if it stands without quotes.
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
 }
@@ -107,13 +110,16 @@ impl<'t> Reader<'t, '_> {
 
     fn next(&mut self) -> Result<(Event<'t>, Span), Finding> {
         let end = Span { start: self.text.len(), length: 0 };
-        match self.parser.next_event() {
-            None => Err(not_yaml(end, "the file ends too early", "Close what is open.")),
-            Some(Ok((event, span))) => {
-                let span = span.byte_range().map_or(end, |r| Span { start: r.start, length: r.len() });
-                Ok((event, span))
+        loop {
+            match self.parser.next_event() {
+                None => return Err(not_yaml(end, "the file ends too early", "Close what is open.")),
+                Some(Ok((Event::Comment(..) | Event::Anchor(..), _))) => {}
+                Some(Ok((event, span))) => {
+                    let span = span.byte_range().map_or(end, |r| Span { start: r.start, length: r.len() });
+                    return Ok((event, span));
+                }
+                Some(Err(error)) => return Err(self.scan_error(&error)),
             }
-            Some(Err(error)) => Err(self.scan_error(&error)),
         }
     }
 

@@ -35,12 +35,15 @@ const SECURITY: [(HeaderName, HeaderValue); 8] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-embedder-policy"), HeaderValue::from_static("require-corp")),
-    (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(
-        "accelerometer=(), autoplay=(), camera=(), cross-origin-isolated=(), display-capture=(), encrypted-media=(), \
+    (
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static(
+            "accelerometer=(), autoplay=(), camera=(), cross-origin-isolated=(), display-capture=(), encrypted-media=(), \
          fullscreen=(), geolocation=(), gyroscope=(), keyboard-map=(), magnetometer=(), microphone=(), midi=(), payment=(), \
          picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), sync-xhr=(), usb=(), web-share=(), \
          xr-spatial-tracking=()",
-    )),
+        ),
+    ),
 ];
 
 const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
@@ -90,12 +93,53 @@ fn remove_disclosures(headers: &mut HeaderMap) {
 /// OWASP Secure Headers Project, "headers to remove".
 fn discloses(name: &str) -> bool {
     const EXACT: &[&str] = &[
-        "expect-ct", "feature-policy", "host-header", "k-proxy-request", "liferay-portal", "oraclecommercecloud-version", "pega-host",
-        "product", "public-key-pins", "server", "server-timing", "sourcemap", "via", "x-cf-powered-by", "x-cms", "x-content-encoded-by", "x-framework",
-        "x-generated-by", "x-generator", "x-mod-pagespeed", "x-nextjs-matched-path", "x-nextjs-page", "x-page-speed", "x-powered-by",
-        "x-powered-by-plesk", "x-powered-cms", "x-redirect-by", "x-runtime", "x-server-powered-by", "x-sourcemap", "x-turbo-charged-by",
-        "x-varnish", "x-varnish-backend", "x-varnish-server", "x-version", "x-xss-protection",
+        "expect-ct",
+        "feature-policy",
+        "host-header",
+        "k-proxy-request",
+        "liferay-portal",
+        "oraclecommercecloud-version",
+        "pega-host",
+        "product",
+        "public-key-pins",
+        "server",
+        "server-timing",
+        "sourcemap",
+        "via",
+        "x-cf-powered-by",
+        "x-cms",
+        "x-content-encoded-by",
+        "x-framework",
+        "x-generated-by",
+        "x-generator",
+        "x-mod-pagespeed",
+        "x-nextjs-matched-path",
+        "x-nextjs-page",
+        "x-page-speed",
+        "x-powered-by",
+        "x-powered-by-plesk",
+        "x-powered-cms",
+        "x-redirect-by",
+        "x-runtime",
+        "x-server-powered-by",
+        "x-sourcemap",
+        "x-turbo-charged-by",
+        "x-varnish",
+        "x-varnish-backend",
+        "x-varnish-server",
+        "x-version",
+        "x-xss-protection",
     ];
-    const PREFIXES: &[&str] = &["portcullis-", "x-aspnet", "x-b3-", "x-envoy-", "x-kong-", "x-kubernetes-", "x-litespeed-", "x-atmosphere-", "x-backside-"];
+    const PREFIXES: &[&str] = &[
+        "portcullis-",
+        "x-aspnet",
+        "x-b3-",
+        "x-envoy-",
+        "x-kong-",
+        "x-kubernetes-",
+        "x-litespeed-",
+        "x-atmosphere-",
+        "x-backside-",
+    ];
     EXACT.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

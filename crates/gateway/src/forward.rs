@@ -27,11 +27,17 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Forwards a request (502, 504). Takes nothing but an `Authorized` one.
-pub(crate) async fn forward(gate: &Gate, peer: &Peer, record: &mut Record, authorized: Authorized) -> Result<Response<Outbound>, Refusal> {
+pub(crate) async fn forward(
+    gate: &Gate,
+    peer: &Peer,
+    record: &mut Record,
+    authorized: Authorized,
+) -> Result<Response<Outbound>, Refusal> {
     let Authorized { canonical, route, identity, .. } = authorized;
     let request = outgoing(gate, peer, record, canonical, &route, &identity)?;
     let sending = gate.pools.send(route.api_index, request);
-    let answer = tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
+    let answer =
+        tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
     let mut response = answer.map_err(|error| refusal_of(&error))?;
     strip_hop_by_hop(response.headers_mut());
     Ok(response.map(Outbound::upstream))
@@ -61,7 +67,10 @@ fn outgoing(
         headers.remove(header::AUTHORIZATION);
         headers.remove("x-api-key");
         let text = |value: &str| HeaderValue::try_from(value).map_err(|_| Refusal::BadToken("subject_not_printable"));
-        headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, gate.clock.unix()).ok_or(Refusal::Internal)?);
+        headers.insert(
+            IDENTITY,
+            gate.snapshot.identity.assertion(caller, route, gate.clock.unix()).ok_or(Refusal::Internal)?,
+        );
         headers.insert(SUBJECT, text(&caller.subject)?);
         headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
         headers.insert(METHOD, HeaderValue::from_static(caller.method));
@@ -108,7 +117,16 @@ fn body_fault(error: &(dyn Error + 'static)) -> Option<BodyFault> {
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    for name in ["connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"] {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ] {
         headers.remove(name);
     }
 }

@@ -54,7 +54,8 @@ impl IdentitySigner {
     pub(crate) fn open(data: &Path) -> Result<Self, IdentityKeyError> {
         let path = data.join("identity.key");
         let shown = path.display().to_string();
-        let key_error = |error: &dyn std::fmt::Display| IdentityKeyError::Key { path: shown.clone(), reason: error.to_string() };
+        let key_error =
+            |error: &dyn std::fmt::Display| IdentityKeyError::Key { path: shown.clone(), reason: error.to_string() };
         let file_error = |source| IdentityKeyError::File { path: shown.clone(), source };
         let key = match std::fs::read(&path) {
             Ok(der) => jose::SigningKey::from_pkcs8(jose::Algorithm::Es256, &der).map_err(|e| key_error(&e))?,
@@ -77,7 +78,11 @@ impl IdentitySigner {
         if let Some(made) = position.and_then(|at| assertions.get(at)).filter(|made| made.fresh_until > now) {
             return Some(made.value.clone());
         }
-        let made = Assertion { api: route.api_index, fresh_until: now.saturating_add(REUSED_FOR), value: self.sign(caller, route, now)? };
+        let made = Assertion {
+            api: route.api_index,
+            fresh_until: now.saturating_add(REUSED_FOR),
+            value: self.sign(caller, route, now)?,
+        };
         let value = made.value.clone();
         if let Some(at) = position {
             assertions.swap_remove(at);

@@ -11,7 +11,7 @@ use crate::{
     authorize::{Authorized, authorize},
     body::Outbound,
     canonical::Canonical,
-    dress::{dress, Exposure},
+    dress::{Exposure, dress},
     forward::forward,
     gate::Gate,
     identity_token,
@@ -43,7 +43,12 @@ pub(crate) async fn handle(gate: Arc<Gate>, peer: Arc<Peer>, request: Request<In
 }
 
 /// Decides over a request. Only an `Authorized` request can be forwarded, and only these stages make one.
-async fn decide(gate: &Gate, peer: &Peer, record: &mut Record, request: Request<Incoming>) -> Result<Authorized, Refusal> {
+async fn decide(
+    gate: &Gate,
+    peer: &Peer,
+    record: &mut Record,
+    request: Request<Incoming>,
+) -> Result<Authorized, Refusal> {
     let limits = &gate.snapshot.limits;
     let canonical = Canonical::from_wire(request, limits, gate.snapshot.sources.key_prefix)?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);

@@ -126,7 +126,9 @@ impl Refusal {
                 let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
-            Self::IssuerUnavailable | Self::KeysUnavailable => insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry)),
+            Self::IssuerUnavailable | Self::KeysUnavailable => {
+                insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry))
+            }
             _ => {}
         }
     }

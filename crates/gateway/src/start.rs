@@ -84,8 +84,11 @@ impl Gateway {
         });
         let count = config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let upstreams: Vec<_> = config.apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
-        let patience =
-            Patience { header: config.limits.header_timeout, keep_alive: config.limits.keep_alive, stream: config.limits.stream_idle };
+        let patience = Patience {
+            header: config.limits.header_timeout,
+            keep_alive: config.limits.keep_alive,
+            stream: config.limits.stream_idle,
+        };
         let (stop, stopped) = watch::channel(false);
         let mut running = Running { addresses: Vec::new(), stop, census, workers: Vec::new() };
         let mut addresses: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.address).collect();
@@ -143,7 +146,13 @@ fn entrances(config: &Config, census: &Arc<Census>) -> Result<Vec<Arc<Entrance>>
 
 type Sockets = Vec<(std::net::TcpListener, Arc<Entrance>)>;
 
-fn start_worker(number: usize, gate: Arc<Gate>, sockets: Sockets, patience: Patience, stop: watch::Receiver<bool>) -> Result<JoinHandle<()>, StartError> {
+fn start_worker(
+    number: usize,
+    gate: Arc<Gate>,
+    sockets: Sockets,
+    patience: Patience,
+    stop: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
     let work = move || runtime.block_on(work(gate, sockets, patience, stop));
     std::thread::Builder::new().name(format!("worker-{number}")).spawn(work).map_err(StartError::Worker)

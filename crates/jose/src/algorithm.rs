@@ -33,7 +33,9 @@ pub enum Algorithm {
 
 /// The text is not the name of a known algorithm; names are compared with case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a known JWS algorithm; known are ES256, ES384, ES512, EdDSA, RS256, RS384, RS512, PS256, PS384, PS512, HS256")]
+#[error(
+    "not a known JWS algorithm; known are ES256, ES384, ES512, EdDSA, RS256, RS384, RS512, PS256, PS384, PS512, HS256"
+)]
 pub struct UnknownAlgorithm;
 
 /// How an algorithm checks signatures.
@@ -47,8 +49,17 @@ pub(crate) enum Verification {
 impl Algorithm {
     /// All of them.
     pub const ALL: [Self; 11] = [
-        Self::Es256, Self::Es384, Self::Es512, Self::EdDsa, Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384,
-        Self::Ps512, Self::Hs256,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Hs256,
     ];
 
     /// Its registered name.

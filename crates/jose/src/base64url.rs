@@ -1,6 +1,10 @@
 //! base64url without padding (RFC 7515 §2): one text for one value.
 
-use base64::{Engine, alphabet::URL_SAFE, engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig}};
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 
 /// Refuses padding, white space and tail bits that are not zero, so that no two texts stand for the same bytes.
 const STRICT: GeneralPurpose = GeneralPurpose::new(

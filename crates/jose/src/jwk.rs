@@ -123,7 +123,9 @@ impl Key {
         };
         let kind = match (text("kty")?, text("crv")) {
             ("EC", Some(curve)) => elliptic(curve, &bytes("x")?, &bytes("y")?)?,
-            ("OKP", Some("Ed25519")) => Kind::Public(Algorithm::EdDsa, ParsedPublicKey::new(&ED25519, bytes("x")?).ok()?),
+            ("OKP", Some("Ed25519")) => {
+                Kind::Public(Algorithm::EdDsa, ParsedPublicKey::new(&ED25519, bytes("x")?).ok()?)
+            }
             ("RSA", _) => rsa(&bytes("n")?, &bytes("e")?, stated)?,
             _ => return None,
         };

@@ -150,7 +150,8 @@ impl<'t> Unverified<'t> {
     /// Takes a token in JWS compact serialisation apart (RFC 7515 §7.1).
     pub fn parse(token: &'t str) -> Result<Self, Invalid> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Invalid::Malformed)?;
-        let (header, claims) = signed.split_once('.').filter(|(_, claims)| !claims.contains('.')).ok_or(Invalid::Malformed)?;
+        let (header, claims) =
+            signed.split_once('.').filter(|(_, claims)| !claims.contains('.')).ok_or(Invalid::Malformed)?;
         let part = |text| base64url::decode(text).ok_or(Invalid::Malformed);
         let header = json::object(&part(header)?)?;
         check_header(&header)?;
@@ -269,8 +270,13 @@ fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, Invalid>
         None => Ok(None),
         Some(Value::Number(number)) => match (number.as_u64(), number.as_f64()) {
             (Some(seconds), _) => Ok(Some(seconds)),
-            (None, Some(seconds)) if (0.0..MOST).contains(&seconds) => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked above")]
+            (None, Some(seconds)) if (0.0..MOST).contains(&seconds) =>
+            {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "the range is checked above"
+                )]
                 Ok(Some(seconds as u64))
             }
             _ => Err(Invalid::BadClaim),

@@ -9,9 +9,9 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
-        EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
-        RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+        EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+        RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
     },
 };
 use serde_json::{Value, json};
@@ -68,7 +68,8 @@ impl SigningKey {
                 Kind::Ed25519(Ed25519KeyPair::generate().map_err(|_| SigningError::Failed)?)
             }
             (None, None) => {
-                let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| SigningError::Failed)?;
+                let key =
+                    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| SigningError::Failed)?;
                 Kind::Secret(key)
             }
         };
@@ -147,7 +148,9 @@ impl SigningKey {
                 };
                 Some(json!({ "crv": curve, "kty": "EC", "x": base64url::encode(x), "y": base64url::encode(y) }))
             }
-            Kind::Ed25519(key) => Some(json!({ "crv": "Ed25519", "kty": "OKP", "x": base64url::encode(key.public_key()) })),
+            Kind::Ed25519(key) => {
+                Some(json!({ "crv": "Ed25519", "kty": "OKP", "x": base64url::encode(key.public_key()) }))
+            }
             Kind::Rsa(key) => {
                 let public = key.public_key();
                 let (n, e) = (public.modulus(), public.exponent());
@@ -187,7 +190,9 @@ impl SigningKey {
     fn signature(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let random = SystemRandom::new();
         match &self.kind {
-            Kind::Ecdsa(key) => key.sign(&random, message).map(|s| s.as_ref().to_vec()).map_err(|_| SigningError::Failed),
+            Kind::Ecdsa(key) => {
+                key.sign(&random, message).map(|s| s.as_ref().to_vec()).map_err(|_| SigningError::Failed)
+            }
             Kind::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
             Kind::Rsa(key) => {
                 let encoding = encoding(self.algorithm).ok_or(SigningError::Failed)?;

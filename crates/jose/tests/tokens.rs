@@ -78,7 +78,11 @@ fn every_algorithm_verifies_what_it_signed_and_nothing_else() {
         let mut bytes = B64.decode(signature).unwrap();
         bytes[3] ^= 1;
         let forged = format!("{message}.{}", B64.encode(bytes));
-        assert_eq!(jwt::verify(&forged, &set, &validation(algorithm), NOW).unwrap_err(), Invalid::BadSignature, "{algorithm}");
+        assert_eq!(
+            jwt::verify(&forged, &set, &validation(algorithm), NOW).unwrap_err(),
+            Invalid::BadSignature,
+            "{algorithm}"
+        );
     }
 }
 
@@ -133,7 +137,10 @@ fn d52_a_short_hmac_secret_is_refused() {
 
 #[test]
 fn d54_duplicate_members_are_refused() {
-    assert_eq!(raw_claims(r#"{"iss":"a","iss":"https://issuer.example","aud":"api","exp":1700000600}"#), Err(Invalid::DuplicateMember));
+    assert_eq!(
+        raw_claims(r#"{"iss":"a","iss":"https://issuer.example","aud":"api","exp":1700000600}"#),
+        Err(Invalid::DuplicateMember)
+    );
     let (key, set) = es256();
     let token = key.sign_jwt("JWT", &claims()).unwrap();
     let header = B64.encode(r#"{"alg":"ES256","alg":"ES256"}"#);
@@ -227,5 +234,8 @@ fn rfc7515_a3_is_verified() {
     // Past the signature, it is the audience that this example lacks.
     let mut validation = validation(Algorithm::Es256);
     validation.issuer = "joe".into();
-    assert_eq!(jwt::verify(token, &JwkSet::parse(set).unwrap(), &validation, 1_300_000_000).unwrap_err(), Invalid::WrongAudience);
+    assert_eq!(
+        jwt::verify(token, &JwkSet::parse(set).unwrap(), &validation, 1_300_000_000).unwrap_err(),
+        Invalid::WrongAudience
+    );
 }

@@ -19,7 +19,12 @@ pub(crate) fn prepare(dir: &Path) -> Result<PathBuf, StoreError> {
         return Err(StoreError::Exposed { path: dir.to_owned(), mode });
     }
     let path = dir.join(DATABASE);
-    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(|error| files(&path, error))?;
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| files(&path, error))?;
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(|error| files(&path, error))?;
     Ok(path)
 }

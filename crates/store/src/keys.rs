@@ -79,7 +79,8 @@ impl Store {
 
     /// A number that differs after any revocation, roll or change of expiry, by this process or another one.
     pub async fn change_counter(&self) -> Result<u64, StoreError> {
-        let counter: i64 = sqlx::query_scalar("SELECT counter FROM key_change WHERE only = 1").fetch_one(&self.pool).await?;
+        let counter: i64 =
+            sqlx::query_scalar("SELECT counter FROM key_change WHERE only = 1").fetch_one(&self.pool).await?;
         u64::try_from(counter).map_err(|_| StoreError::Corrupt(format!("change counter {counter}")))
     }
 
@@ -94,8 +95,18 @@ async fn insert(write: &mut Transaction<'_, Sqlite>, new: NewKey, now: u64) -> R
     let key = ApiKey::generate()?;
     let expires = now.saturating_add(new.expires_in.as_secs());
     let NewKey { owner, name, scopes, .. } = new;
-    let record = KeyRecord { id: KeyId::generate()?, owner, name, scopes, created: now, expires, revoked: None, last_used: None };
-    let insert = "INSERT INTO api_key (id, digest, owner, name, scopes, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let record = KeyRecord {
+        id: KeyId::generate()?,
+        owner,
+        name,
+        scopes,
+        created: now,
+        expires,
+        revoked: None,
+        last_used: None,
+    };
+    let insert =
+        "INSERT INTO api_key (id, digest, owner, name, scopes, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     sqlx::query(insert)
         .bind(&record.id.0)
         .bind(key.digest().0.as_slice())

@@ -14,7 +14,12 @@ pub(super) fn read(cx: &Context, node: &Node, path: &str) -> Option<Zeroizing<Ve
         Ok(bytes) => Some(Zeroizing::new(bytes)),
         Err(error) => {
             let help = "Check the path (it starts at the folder of this file) and who may read it.";
-            cx.report(&diagnostics::MISSING_FILE, node.span, format!("`{path}` cannot be read: {}", error.kind()), help);
+            cx.report(
+                &diagnostics::MISSING_FILE,
+                node.span,
+                format!("`{path}` cannot be read: {}", error.kind()),
+                help,
+            );
             None
         }
     }
@@ -99,8 +104,7 @@ fn leaf_names(cx: &Context, node: &Node, chain: &[CertificateDer<'static>]) -> O
     let now = i64::try_from(cx.now).ok()?;
     let validity = leaf.validity();
     if now > validity.not_after.timestamp() || now < validity.not_before.timestamp() {
-        let message =
-            format!("the certificate is valid from {} to {} only", validity.not_before, validity.not_after);
+        let message = format!("the certificate is valid from {} to {} only", validity.not_before, validity.not_after);
         cx.report(&diagnostics::EXPIRED, node.span, message, "Renew it, or check the clock of this machine.");
         return None;
     }

@@ -44,7 +44,9 @@ impl Limits<'_> {
     fn size(&self, key: &str, default: usize, most: u64) -> usize {
         let value = self.get(key).and_then(|n| Some((n, values::size(self.cx, n)?)));
         let most_shown = format!("{}KiB", most >> 10);
-        value.and_then(|(n, value)| self.bounded(n, key, value, 64, most, most_shown)?.try_into().ok()).unwrap_or(default)
+        value
+            .and_then(|(n, value)| self.bounded(n, key, value, 64, most, most_shown)?.try_into().ok())
+            .unwrap_or(default)
     }
 
     fn time(&self, key: &str, default: u64, most: u64) -> Duration {
@@ -55,7 +57,15 @@ impl Limits<'_> {
         value.unwrap_or(Duration::from_secs(default))
     }
 
-    fn bounded<T: PartialOrd>(&self, n: &Node, key: &str, value: T, least: T, most: T, shown: impl Display) -> Option<T> {
+    fn bounded<T: PartialOrd>(
+        &self,
+        n: &Node,
+        key: &str,
+        value: T,
+        least: T,
+        most: T,
+        shown: impl Display,
+    ) -> Option<T> {
         if value < least {
             let message = format!("`{key}` is so small that no request passes");
             self.cx.report(&diagnostics::OUT_OF_BOUNDS, n.span, message, "Raise it, or leave it out.");

@@ -115,7 +115,13 @@ fn parse_server(text: &str) -> Option<(bool, Server)> {
     let host = super::apis::host_name(authority.host())?;
     let port = match rest.get(authority.host().len()..)?.strip_prefix(':') {
         Some(port) => port.parse().ok().filter(|port| *port != 0)?,
-        None if rest.len() == authority.host().len() => if secure { 443 } else { 80 },
+        None if rest.len() == authority.host().len() => {
+            if secure {
+                443
+            } else {
+                80
+            }
+        }
         None => return None,
     };
     Some((secure, Server { host: host.trim_matches(['[', ']']).to_owned(), port }))

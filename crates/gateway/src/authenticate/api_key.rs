@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Caller, verified::{CachedKey, KEY_FRESH_SECONDS, KEY_STALE_SECONDS}};
+use super::{
+    Caller,
+    verified::{CachedKey, KEY_FRESH_SECONDS, KEY_STALE_SECONDS},
+};
 use crate::{gate::Gate, refusal::Refusal};
 
 /// Proves an API key (401), or says that this cannot be done now (503).
@@ -24,7 +27,8 @@ pub(super) async fn prove(gate: &Gate, text: &str) -> Result<Arc<Caller>, Refusa
                 Some(key) => key.caller,
                 None => Caller::new("api_key", known.owner, known.id, known.scopes),
             };
-            gate.verified.keep_key(digest, CachedKey { caller: Arc::clone(&caller), epoch, seen: now, expires: known.expires });
+            gate.verified
+                .keep_key(digest, CachedKey { caller: Arc::clone(&caller), epoch, seen: now, expires: known.expires });
             Ok(caller)
         }
         Ok(_) => Err(Refusal::BadApiKey),

@@ -20,14 +20,18 @@ impl<'r> Credential<'r> {
         match (headers.get("x-api-key"), headers.get(header::AUTHORIZATION)) {
             (Some(_), Some(_)) => Err(Refusal::TwoCredentials),
             (Some(key), None) => Ok(Some(key.to_str().map_or(Self::Unsupported, Self::ApiKey))),
-            (None, Some(value)) => Ok(Some(value.to_str().map_or(Self::Unsupported, |v| Self::from_authorization(v, key_prefix)))),
+            (None, Some(value)) => {
+                Ok(Some(value.to_str().map_or(Self::Unsupported, |v| Self::from_authorization(v, key_prefix))))
+            }
             (None, None) => Ok(None),
         }
     }
 
     fn from_authorization(value: &'r str, key_prefix: &str) -> Self {
         match value.split_once(' ') {
-            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") && text.starts_with(key_prefix) => Self::ApiKey(text),
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") && text.starts_with(key_prefix) => {
+                Self::ApiKey(text)
+            }
             Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => Self::Token(text),
             _ => Self::Unsupported,
         }

@@ -22,7 +22,8 @@ pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc
     let (claims, epoch) = verify(gate, issuer, token).await?;
     let until = claims.expires.saturating_add(issuer.validation.skew.as_secs());
     let caller = caller(&issuer.name, claims);
-    gate.verified.keep_token(digest, CachedToken { caller: Arc::clone(&caller), issuer: issuer.name.clone(), epoch, until });
+    gate.verified
+        .keep_token(digest, CachedToken { caller: Arc::clone(&caller), issuer: issuer.name.clone(), epoch, until });
     Ok(caller)
 }
 

@@ -83,7 +83,9 @@ async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -
     let sources = &gate.snapshot.sources;
     match Credential::presented(&canonical.headers, sources.key_prefix)? {
         Some(Credential::ApiKey(text)) if by.contains(&Method::ApiKey) => api_key::prove(gate, text).await,
-        Some(Credential::Token(token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => jwt::prove(gate, by, token).await,
+        Some(Credential::Token(token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => {
+            jwt::prove(gate, by, token).await
+        }
         Some(_) => Err(Refusal::NoCredential(challenge(by))),
         None if by.contains(&Method::ClientCertificate) => peer.certificate.prove(challenge(by)),
         None => Err(Refusal::NoCredential(challenge(by))),

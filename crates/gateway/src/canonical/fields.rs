@@ -5,8 +5,13 @@ use http::{HeaderMap, HeaderName, header};
 use crate::{gate::Limits, refusal::Refusal};
 
 /// Fields that decide over a request, so that two of them would be two requests in one.
-const SINGLE: [HeaderName; 5] =
-    [header::HOST, header::AUTHORIZATION, header::CONTENT_LENGTH, header::CONTENT_TYPE, HeaderName::from_static("x-api-key")];
+const SINGLE: [HeaderName; 5] = [
+    header::HOST,
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("x-api-key"),
+];
 
 /// Refuses fields that servers read in different ways (400) and heads that are too large (431).
 pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal> {
@@ -24,7 +29,8 @@ pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal>
     if total > limits.header_bytes {
         return Err(Refusal::HeadTooLarge);
     }
-    let repeated = headers.keys_len() < headers.len() && SINGLE.iter().any(|name| headers.get_all(name).iter().nth(1).is_some());
+    let repeated =
+        headers.keys_len() < headers.len() && SINGLE.iter().any(|name| headers.get_all(name).iter().nth(1).is_some());
     if repeated {
         return Err(Refusal::RepeatedField);
     }
@@ -113,7 +119,10 @@ mod tests {
     #[test]
     fn names_that_alias_others_are_refused() {
         for name in ["x_user", "x.user", "x-user_id"] {
-            assert!(matches!(check(&headers(&[(name, "1")]), &Limits::default()), Err(Refusal::BadFieldName)), "{name}");
+            assert!(
+                matches!(check(&headers(&[(name, "1")]), &Limits::default()), Err(Refusal::BadFieldName)),
+                "{name}"
+            );
         }
     }
 
@@ -127,8 +136,12 @@ mod tests {
     #[test]
     fn forwarding_identity_and_connection_listed_fields_are_removed() {
         let mut map = headers(&[
-            ("connection", "close, x-secret"), ("x-secret", "1"), ("x-forwarded-prefix", "/a"), ("portcullis-subject", "root"),
-            ("x-original-url", "/admin"), ("accept", "*/*"),
+            ("connection", "close, x-secret"),
+            ("x-secret", "1"),
+            ("x-forwarded-prefix", "/a"),
+            ("portcullis-subject", "root"),
+            ("x-original-url", "/admin"),
+            ("accept", "*/*"),
         ]);
         strip_for_upstream(&mut map);
         assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);

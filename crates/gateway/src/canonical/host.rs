@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn case_port_and_a_trailing_dot_do_not_matter() {
-        for raw in ["api.example.com", "API.example.COM", "api.example.com.", "api.example.com:8443", "api.example.com.:1"] {
+        for raw in
+            ["api.example.com", "API.example.COM", "api.example.com.", "api.example.com:8443", "api.example.com.:1"]
+        {
             assert_eq!(from_authority(&raw.parse().unwrap()).unwrap().as_str(), "api.example.com", "{raw}");
         }
         assert_eq!(from_authority(&"[::1]:80".parse().unwrap()).unwrap().as_str(), "::1");

@@ -38,7 +38,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     // Only 2000::/3 is global unicast; within it 2001::/23, 2001:db8::/32, 2002::/16 and 3fff::/20 are special, and
     // outside it lie loopback, mapped, NAT64, unique local, link local and multicast.
-    first & 0xE000 == 0x2000 && first != 0x2002 && !(first == 0x2001 && (second < 0x0200 || second == 0x0DB8)) && first != 0x3FFF
+    first & 0xE000 == 0x2000
+        && first != 0x2002
+        && !(first == 0x2001 && (second < 0x0200 || second == 0x0DB8))
+        && first != 0x3FFF
 }
 
 #[cfg(test)]
@@ -48,8 +51,21 @@ mod tests {
 
     #[test]
     fn l101_addresses_that_are_not_public_are_refused() {
-        for text in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "::ffff:127.0.0.1", "fe80::1",
-            "fd00::1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255"] {
+        for text in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "::ffff:127.0.0.1",
+            "fe80::1",
+            "fd00::1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "224.0.0.1",
+            "255.255.255.255",
+        ] {
             assert!(!is_allowed(text.parse().unwrap(), &[]), "{text}");
         }
         assert!(is_allowed("9.9.9.9".parse().unwrap(), &[]));

@@ -14,9 +14,13 @@ struct Metadata {
 
 /// Where the document may be: OpenID's place, then RFC 8414's.
 pub(super) fn places(issuer: &Uri) -> Vec<String> {
-    let origin = format!("{}://{}", issuer.scheme_str().unwrap_or("https"), issuer.authority().map_or("", |a| a.as_str()));
+    let origin =
+        format!("{}://{}", issuer.scheme_str().unwrap_or("https"), issuer.authority().map_or("", |a| a.as_str()));
     let path = issuer.path().trim_end_matches('/');
-    vec![format!("{origin}{path}/.well-known/openid-configuration"), format!("{origin}/.well-known/oauth-authorization-server{path}")]
+    vec![
+        format!("{origin}{path}/.well-known/openid-configuration"),
+        format!("{origin}/.well-known/oauth-authorization-server{path}"),
+    ]
 }
 
 /// The `jwks_uri` of a document that says it is this issuer's.
@@ -36,10 +40,13 @@ mod tests {
     #[test]
     fn the_documents_are_looked_for_where_the_standards_put_them() {
         let places = places(&"https://login.example.com/tenant".parse().unwrap());
-        assert_eq!(places, [
-            "https://login.example.com/tenant/.well-known/openid-configuration",
-            "https://login.example.com/.well-known/oauth-authorization-server/tenant",
-        ]);
+        assert_eq!(
+            places,
+            [
+                "https://login.example.com/tenant/.well-known/openid-configuration",
+                "https://login.example.com/.well-known/oauth-authorization-server/tenant",
+            ]
+        );
     }
 
     #[test]

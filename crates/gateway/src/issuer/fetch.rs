@@ -119,7 +119,8 @@ async fn resolve(host: &str, port: u16, remote: &RemoteKeys, origin: Origin) -> 
     let meant = origin == Origin::Operator && is_loopback(host);
     // One forbidden address refuses the name: a mixed answer is what rebinding looks like.
     for address in &addresses {
-        let allowed = address::is_allowed(address.ip(), &remote.allow_networks) || (meant && address.ip().is_loopback());
+        let allowed =
+            address::is_allowed(address.ip(), &remote.allow_networks) || (meant && address.ip().is_loopback());
         if !allowed {
             return Err(FetchError::Forbidden(host.to_owned(), address.ip()));
         }
@@ -131,7 +132,10 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-async fn exchange(url: &Uri, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Vec<u8>, FetchError> {
+async fn exchange(
+    url: &Uri,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Vec<u8>, FetchError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let target = url.path_and_query().map_or("/", |target| target.as_str());

@@ -30,7 +30,11 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    pub(crate) fn new(listener: &Listener, limits: &config::GlobalLimits, census: &Arc<Census>) -> Result<Self, TlsSetupError> {
+    pub(crate) fn new(
+        listener: &Listener,
+        limits: &config::GlobalLimits,
+        census: &Arc<Census>,
+    ) -> Result<Self, TlsSetupError> {
         let tls = match &listener.security {
             ListenerSecurity::Tls(tls) => Some(ServerTls::new(tls)?),
             ListenerSecurity::PlaintextLoopback | ListenerSecurity::Plaintext { .. } => None,
@@ -56,7 +60,13 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener
 }
 
 /// Accepts until `stop` turns true.
-pub(crate) async fn serve(gate: Arc<Gate>, entrance: Arc<Entrance>, listener: TcpListener, sweeper: Arc<Sweeper>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    gate: Arc<Gate>,
+    entrance: Arc<Entrance>,
+    listener: TcpListener,
+    sweeper: Arc<Sweeper>,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -68,7 +78,8 @@ pub(crate) async fn serve(gate: Arc<Gate>, entrance: Arc<Entrance>, listener: Tc
             continue;
         };
         let Some(place) = entrance.census.enter(address.ip()) else { continue };
-        let (gate, entrance, sweeper, stop) = (Arc::clone(&gate), Arc::clone(&entrance), Arc::clone(&sweeper), stop.clone());
+        let (gate, entrance, sweeper, stop) =
+            (Arc::clone(&gate), Arc::clone(&entrance), Arc::clone(&sweeper), stop.clone());
         tokio::spawn(async move {
             let _place = place;
             greet(gate, &entrance, &sweeper, stream, address, stop).await;
@@ -76,7 +87,14 @@ pub(crate) async fn serve(gate: Arc<Gate>, entrance: Arc<Entrance>, listener: Tc
     }
 }
 
-async fn greet(gate: Arc<Gate>, entrance: &Entrance, sweeper: &Sweeper, stream: TcpStream, address: SocketAddr, stop: watch::Receiver<bool>) {
+async fn greet(
+    gate: Arc<Gate>,
+    entrance: &Entrance,
+    sweeper: &Sweeper,
+    stream: TcpStream,
+    address: SocketAddr,
+    stop: watch::Receiver<bool>,
+) {
     // Without it, small answers wait for the other side's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let Ok(address_value) = HeaderValue::try_from(address.ip().to_canonical().to_string()) else { return };

@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use hyper::{server::conn::{http1, http2}, service::service_fn};
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -47,8 +50,14 @@ impl From<&config::GlobalLimits> for HttpLimits {
 }
 
 /// Serves a connection until it ends, expires, or `stop` turns true and its requests are done.
-pub(super) async fn serve<S>(gate: Arc<Gate>, peer: Arc<Peer>, stream: S, multiplexed: bool, limits: &HttpLimits, stop: watch::Receiver<bool>)
-where
+pub(super) async fn serve<S>(
+    gate: Arc<Gate>,
+    peer: Arc<Peer>,
+    stream: S,
+    multiplexed: bool,
+    limits: &HttpLimits,
+    stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&peer.pulse);
@@ -82,7 +91,12 @@ where
     }
 }
 
-async fn until_done<C: Future>(mut connection: Pin<&mut C>, pulse: &Pulse, mut stop: watch::Receiver<bool>, shut_down: impl Fn(Pin<&mut C>)) {
+async fn until_done<C: Future>(
+    mut connection: Pin<&mut C>,
+    pulse: &Pulse,
+    mut stop: watch::Receiver<bool>,
+    shut_down: impl Fn(Pin<&mut C>),
+) {
     tokio::select! {
         _ = connection.as_mut() => return,
         () = pulse.expired() => return,
@@ -126,7 +140,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs))?;
         self.pulse.wrote();
         Poll::Ready(Ok(written))

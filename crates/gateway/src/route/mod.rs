@@ -57,12 +57,7 @@ impl Routes {
                     Access::Public { .. } => false,
                     Access::Authenticated { by, .. } => by.contains(&config::Method::ClientCertificate),
                 };
-                let route = Route {
-                    api: api.name.clone(),
-                    api_index,
-                    rule: rule.clone(),
-                    takes_certificates,
-                };
+                let route = Route { api: api.name.clone(), api_index, rule: rule.clone(), takes_certificates };
                 tree.insert(&rule.template.segments, Arc::new(route));
             }
         }
@@ -91,6 +86,8 @@ fn takes(methods: &config::Methods, method: &Method) -> bool {
     }
     match methods {
         config::Methods::Any => true,
-        config::Methods::These(list) => list.contains(method) || (*method == Method::HEAD && list.contains(&Method::GET)),
+        config::Methods::These(list) => {
+            list.contains(method) || (*method == Method::HEAD && list.contains(&Method::GET))
+        }
     }
 }

@@ -1,10 +1,6 @@
 //! Connections to upstream servers: name, socket, TLS, HTTP, within one time limit.
 
-use std::{
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use config::{Server, UpstreamProtocol};
 use hyper::client::conn::{http1, http2};
@@ -98,7 +94,9 @@ impl Tls {
             UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
             UpstreamProtocol::Http2 => vec![b"h2".to_vec()],
         };
-        let parse = |name: &String| ServerName::try_from(name.clone()).map_err(|error| ConnectorError::Name(name.clone(), error));
+        let parse = |name: &String| {
+            ServerName::try_from(name.clone()).map_err(|error| ConnectorError::Name(name.clone(), error))
+        };
         let server_name = tls.server_name.as_ref().map(parse).transpose()?;
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), server_name })
     }
@@ -121,6 +119,7 @@ pub(crate) fn client_config(ca: Option<&[CertificateDer<'static>]>) -> Result<Cl
     if roots.is_empty() {
         return Err(ConnectorError::NoTrustAnchors);
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

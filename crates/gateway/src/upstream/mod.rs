@@ -17,8 +17,8 @@ use http::{Request, Response, Uri, header, uri::Authority};
 use hyper::client::conn::{http1, http2};
 
 pub(crate) use body::PooledBody;
-pub(crate) use connect::{ConnectorError, client_config};
 use connect::Connector;
+pub(crate) use connect::{ConnectorError, client_config};
 
 use crate::body::Inbound;
 
@@ -52,7 +52,11 @@ impl Pools {
     }
 
     /// Sends a request to the upstream at this position.
-    pub(crate) async fn send(&self, index: usize, request: Request<Inbound>) -> Result<Response<PooledBody>, SendError> {
+    pub(crate) async fn send(
+        &self,
+        index: usize,
+        request: Request<Inbound>,
+    ) -> Result<Response<PooledBody>, SendError> {
         let missing = || SendError::Connect(std::io::ErrorKind::NotFound.into());
         let pool = self.0.get(index).ok_or_else(missing)?;
         match pool.upstream.protocol {
@@ -83,7 +87,8 @@ struct Idle {
 
 impl Pool {
     fn new(upstream: &Arc<config::Upstream>) -> Result<Self, ConnectorError> {
-        let connections = |server: &Server| Connections { server: server.clone(), idle: Mutex::default(), shared: Mutex::default() };
+        let connections =
+            |server: &Server| Connections { server: server.clone(), idle: Mutex::default(), shared: Mutex::default() };
         Ok(Self {
             connector: Connector::new(upstream)?,
             turn: AtomicUsize::new(0),
@@ -126,7 +131,12 @@ impl Pool {
         Err(last)
     }
 
-    fn keep(self: &Arc<Self>, at: usize, sender: http1::SendRequest<Inbound>, response: Response<hyper::body::Incoming>) -> Response<PooledBody> {
+    fn keep(
+        self: &Arc<Self>,
+        at: usize,
+        sender: http1::SendRequest<Inbound>,
+        response: Response<hyper::body::Incoming>,
+    ) -> Response<PooledBody> {
         response.map(|body| PooledBody::http1(body, sender, Arc::clone(self), at))
     }
 
@@ -165,7 +175,12 @@ impl Pool {
         let authority = Authority::try_from(host.as_bytes()).map_err(|_| SendError::Authority)?;
         let scheme = if self.upstream.tls.is_some() { "https" } else { "http" };
         let path = request.uri().path_and_query().map_or("/", |target| target.as_str());
-        Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build().map_err(|_| SendError::Authority)
+        Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(path)
+            .build()
+            .map_err(|_| SendError::Authority)
     }
 
     /// Takes a connection back whose response has ended.
@@ -196,6 +211,11 @@ impl Connections {
     }
 
     fn shared(&self) -> Option<http2::SendRequest<Inbound>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|sender| !sender.is_closed()).cloned()
+        self.shared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .filter(|sender| !sender.is_closed())
+            .cloned()
     }
 }
