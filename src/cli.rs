@@ -138,7 +138,7 @@ pub(crate) struct Server {
 /// `portcullis protect`.
 #[derive(Args)]
 pub(crate) struct Protect {
-    /// The API to protect, such as http://127.0.0.1:9000
+    /// The API to protect, such as <http://127.0.0.1:9000>
     pub(crate) url: String,
     /// How callers authenticate
     #[arg(long, value_enum, default_value = "api-key")]

@@ -32,7 +32,7 @@ fn text(entry: &Entry) -> String {
     let mut text = format!("{}: {}{status}\n", entry.id, entry.title);
     for (whom, sentence) in [("For the caller", entry.caller), ("For the operator", entry.operator)] {
         if !sentence.is_empty() {
-            text.push_str(&format!("\n{whom}: {sentence}\n"));
+            text = format!("{text}\n{whom}: {sentence}\n");
         }
     }
     text

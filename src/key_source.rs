@@ -71,7 +71,9 @@ impl StoredKeys {
         let uses: Vec<_> = noted.into_iter().map(|(id, at)| (KeyId(id), at)).collect();
         let written = self.store.touch_last_used(&uses).await;
         if written.is_err() {
-            uses.into_iter().for_each(|(id, at)| self.used(&id.0, at));
+            for (id, at) in uses {
+                self.used(&id.0, at);
+            }
         }
         written
     }

@@ -85,10 +85,12 @@ fn leaf_is_good(data: &Path, listen: IpAddr, now: u64) -> bool {
         IpAddr::V6(address) => address.octets().to_vec(),
     };
     let names = certificate.subject_alternative_name().ok().flatten();
-    let named = names.is_some_and(|names| {
-        names.value.general_names.iter().any(|name| matches!(name, GeneralName::IPAddress(ip) if *ip == octets))
+    let covers_address = names.is_some_and(|extension| {
+        extension.value.general_names.iter().any(|name| matches!(name, GeneralName::IPAddress(ip) if *ip == octets))
     });
-    named && lasts(&certificate, now) && certificate.public_key().subject_public_key.data == key.public_key_raw()
+    covers_address
+        && lasts(&certificate, now)
+        && certificate.public_key().subject_public_key.data == key.public_key_raw()
 }
 
 fn new_leaf(data: &Path, ca: &Issuer<'_, KeyPair>, listen: IpAddr, now: u64) -> Result<(), Failure> {

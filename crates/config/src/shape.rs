@@ -43,11 +43,15 @@ pub(crate) fn check(cx: &Context, node: &Node, kind: &Kind, name: &str) {
         (Kind::Whole, Value::Scalar { text, plain: true }) if text.parse::<u64>().is_ok() => {}
         (Kind::Flag, Value::Scalar { text, plain: true }) if matches!(text.as_str(), "true" | "false") => {}
         (Kind::List(item) | Kind::OneOrList(item), Value::List(items)) => {
-            items.iter().for_each(|node| check(cx, node, item, name));
+            for node in items {
+                check(cx, node, item, name);
+            }
         }
         (Kind::OneOrList(item), _) => check(cx, node, item, name),
         (Kind::Named(item), Value::Map(entries)) => {
-            entries.iter().for_each(|(key, node)| check(cx, node, item, &key.text));
+            for (key, node) in entries {
+                check(cx, node, item, &key.text);
+            }
         }
         (Kind::Object(shape) | Kind::TextOr(shape), Value::Map(_)) => check_fields(cx, node, shape, name),
         _ => cx.report(

@@ -88,7 +88,7 @@ impl Log {
         }
         let lines = std::mem::replace(buffer, Vec::with_capacity(BUFFER_BYTES + 1024));
         if let Err(TrySendError::Full(lines) | TrySendError::Disconnected(lines)) = writer.try_send(lines) {
-            let lost = lines.iter().filter(|&&byte| byte == b'\n').count();
+            let lost = lines.split(|&byte| byte == b'\n').count().saturating_sub(1);
             self.dropped.fetch_add(dropped + u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }

@@ -76,10 +76,11 @@ fn is_stricter_transport(value: &HeaderValue) -> bool {
 /// A text without a charset is sniffed by old clients.
 fn add_charset(headers: &mut HeaderMap) {
     let Some(text) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return };
-    if text.starts_with("text/") && !text.contains("charset") {
-        if let Ok(value) = HeaderValue::try_from(format!("{text}; charset=utf-8")) {
-            headers.insert(header::CONTENT_TYPE, value);
-        }
+    if text.starts_with("text/")
+        && !text.contains("charset")
+        && let Ok(value) = HeaderValue::try_from(format!("{text}; charset=utf-8"))
+    {
+        headers.insert(header::CONTENT_TYPE, value);
     }
 }
 

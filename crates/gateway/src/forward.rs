@@ -15,6 +15,7 @@ use crate::{
     refusal::Refusal,
     route::Route,
     upstream::SendError,
+    watch::unix_now,
 };
 
 const IDENTITY: HeaderName = HeaderName::from_static("portcullis-identity");
@@ -67,10 +68,7 @@ fn outgoing(
         headers.remove(header::AUTHORIZATION);
         headers.remove("x-api-key");
         let text = |value: &str| HeaderValue::try_from(value).map_err(|_| Refusal::BadToken("subject_not_printable"));
-        headers.insert(
-            IDENTITY,
-            gate.snapshot.identity.assertion(caller, route, gate.clock.unix()).ok_or(Refusal::Internal)?,
-        );
+        headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, unix_now()).ok_or(Refusal::Internal)?);
         headers.insert(SUBJECT, text(&caller.subject)?);
         headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
         headers.insert(METHOD, HeaderValue::from_static(caller.method));

@@ -127,7 +127,7 @@ impl Refusal {
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
             Self::IssuerUnavailable | Self::KeysUnavailable => {
-                insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry))
+                insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             _ => {}
         }

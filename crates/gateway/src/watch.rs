@@ -10,7 +10,12 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-/// The worker's clocks: wall time for tokens, read from the system; coarse monotonic time for connections.
+/// Wall time for tokens, in Unix seconds. A clock before 1970 is 0, and no token is valid then.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Coarse monotonic time for connections.
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
@@ -20,11 +25,6 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new() -> Self {
         Self { started: Instant::now(), seconds: AtomicU64::new(0) }
-    }
-
-    /// Unix seconds. A clock before 1970 is 0, and no token is valid then.
-    pub(crate) fn unix(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
     /// Seconds since the worker started, as of the last sweep.

@@ -49,7 +49,7 @@ enum Kind {
     Public(Algorithm, ParsedPublicKey),
     /// An RSA key without `alg`: one parsed form for each RSA algorithm.
     Rsa(Vec<(Algorithm, ParsedPublicKey)>),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 impl fmt::Debug for JwkSet {
@@ -79,7 +79,7 @@ impl JwkSet {
         if secret.len() < MIN_SECRET_BYTES {
             return Err(JwkError::ShortSecret);
         }
-        let kind = Kind::Secret(hmac::Key::new(hmac::HMAC_SHA256, secret));
+        let kind = Kind::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
         Ok(Self(Arc::new([Key { id: None, kind }])))
     }
 

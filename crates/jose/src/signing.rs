@@ -47,7 +47,7 @@ enum Kind {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(Box<RsaKeyPair>),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 impl fmt::Debug for SigningKey {
@@ -70,7 +70,7 @@ impl SigningKey {
             (None, None) => {
                 let key =
                     hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| SigningError::Failed)?;
-                Kind::Secret(key)
+                Kind::Secret(Box::new(key))
             }
         };
         Ok(Self::with_thumbprint(algorithm, kind))
@@ -95,7 +95,7 @@ impl SigningKey {
         if secret.len() < 32 {
             return Err(SigningError::ShortSecret);
         }
-        Ok(Self::with_thumbprint(Algorithm::Hs256, Kind::Secret(hmac::Key::new(hmac::HMAC_SHA256, secret))))
+        Ok(Self::with_thumbprint(Algorithm::Hs256, Kind::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)))))
     }
 
     fn with_thumbprint(algorithm: Algorithm, kind: Kind) -> Self {

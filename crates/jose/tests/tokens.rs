@@ -19,7 +19,7 @@ fn validation(algorithm: Algorithm) -> Validation {
         algorithms: vec![algorithm],
         types: vec![],
         required_claims: vec!["sub".into()],
-        max_lifetime: Some(Duration::from_secs(3600)),
+        max_lifetime: Some(Duration::from_hours(1)),
         skew: Duration::from_secs(30),
         max_bytes: 8192,
     }

@@ -77,14 +77,13 @@ pub(super) fn certificate(cx: &Context, chain: &Node, key: &Node) -> Option<Cert
     let private = private_key(cx, key);
     let (der, private) = (der?, private?);
     let names = leaf_names(cx, chain, &der)?;
-    match CertifiedKey::from_der(der.clone(), private.clone_key(), &aws_lc_rs::default_provider()) {
-        Ok(_) => Some(Certificate { chain: der, key: private, names }),
-        Err(_) => {
-            let message = "the key does not belong to the certificate, or is of a kind that TLS does not use";
-            let help = "Name the key that this certificate was issued for.";
-            cx.report(&diagnostics::KEY_MISMATCH, key.span, message, help);
-            None
-        }
+    if CertifiedKey::from_der(der.clone(), private.clone_key(), &aws_lc_rs::default_provider()).is_ok() {
+        Some(Certificate { chain: der, key: private, names })
+    } else {
+        let message = "the key does not belong to the certificate, or is of a kind that TLS does not use";
+        let help = "Name the key that this certificate was issued for.";
+        cx.report(&diagnostics::KEY_MISMATCH, key.span, message, help);
+        None
     }
 }
 

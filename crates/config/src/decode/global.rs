@@ -57,7 +57,7 @@ impl Limits<'_> {
         value.unwrap_or(Duration::from_secs(default))
     }
 
-    fn bounded<T: PartialOrd>(
+    fn bounded<T: PartialOrd + Copy>(
         &self,
         n: &Node,
         key: &str,

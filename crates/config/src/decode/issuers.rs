@@ -10,7 +10,7 @@ use super::{Context, every, files, some_items, values};
 use crate::{Issuer, IssuerKeys, IssuerName, RemoteKeys, codes::diagnostics, yaml::Node};
 
 const SKEW: Duration = Duration::from_secs(30);
-const MAX_SKEW: Duration = Duration::from_secs(60); // limits: skew allowance
+const MAX_SKEW: Duration = Duration::from_mins(1); // limits: skew allowance
 const MIN_SECRET: usize = 32; // RFC 7518 section 3.2
 
 /// What `issuers` says: the names, also of those with mistakes, so that one mistake is not reported twice.

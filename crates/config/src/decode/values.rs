@@ -66,7 +66,7 @@ pub(super) fn rate_limit(cx: &Context, node: &Node) -> Option<RateLimit> {
         }
     });
     let rate = node.get("rate").and_then(|rate| {
-        let parsed = rate.text().and_then(|text| parse_rate(text));
+        let parsed = rate.text().and_then(parse_rate);
         if let (None, Some(text)) = (parsed, rate.text()) {
             let help = "Write requests in a period, such as `100/minute` (second, minute, hour, day).";
             cx.report(&diagnostics::BAD_RATE, rate.span, format!("`{text}` is not a rate"), help);

@@ -6,13 +6,13 @@ use super::{
     Caller,
     verified::{CachedKey, KEY_FRESH_SECONDS, KEY_STALE_SECONDS},
 };
-use crate::{gate::Gate, refusal::Refusal};
+use crate::{gate::Gate, refusal::Refusal, watch::unix_now};
 
 /// Proves an API key (401), or says that this cannot be done now (503).
 pub(super) async fn prove(gate: &Gate, text: &str) -> Result<Arc<Caller>, Refusal> {
     let sources = &gate.snapshot.sources;
     let digest = (sources.parse_key)(text).ok_or(Refusal::BadApiKey)?;
-    let now = gate.clock.unix();
+    let now = unix_now();
     // Read before the look-up: a revocation during it makes what is cached here old at once.
     let epoch = sources.keys.epoch();
     let cached = gate.verified.key(&digest).filter(|key| key.epoch == epoch && key.expires > now);

@@ -7,7 +7,7 @@ use config::{Issuer, IssuerName, Method, Scope};
 use jose::jwt::{Claims, Invalid, Unverified};
 
 use super::{Caller, verified::CachedToken};
-use crate::{gate::Gate, refusal::Refusal};
+use crate::{gate::Gate, refusal::Refusal, watch::unix_now};
 
 /// Proves a token by the rules of its issuer (401), or says that this cannot be done now (503).
 pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc<Caller>, Refusal> {
@@ -43,7 +43,7 @@ fn remembered(gate: &Gate, by: &[Method], digest: &[u8; 32]) -> Option<Arc<Calle
     let token = gate.verified.token(digest)?;
     let accepted = names(by).any(|name| *name == token.issuer);
     let same_keys = gate.snapshot.key_sets.epoch(&token.issuer) == Some(token.epoch);
-    (accepted && same_keys && token.until > gate.clock.unix()).then_some(token.caller)
+    (accepted && same_keys && token.until > unix_now()).then_some(token.caller)
 }
 
 /// The issuer whose rules apply. The token only hints at it; the rules then check the hint.
@@ -59,7 +59,7 @@ fn choose<'g>(gate: &'g Gate, by: &[Method], token: &str) -> Result<&'g Arc<Issu
 async fn verify(gate: &Gate, issuer: &Issuer, token: &str) -> Result<(Claims, u64), Refusal> {
     let key_sets = &gate.snapshot.key_sets;
     let current = key_sets.current(&issuer.name).await.ok_or(Refusal::IssuerUnavailable)?;
-    let now = gate.clock.unix();
+    let now = unix_now();
     let outcome = jose::jwt::verify(token, &current.keys, &issuer.validation, now);
     match outcome {
         Ok(claims) => Ok((claims, current.epoch)),

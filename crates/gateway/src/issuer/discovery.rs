@@ -1,4 +1,4 @@
-//! Finding an issuer's key document (OpenID Connect Discovery 1.0 §4, RFC 8414 §3).
+//! Finding an issuer's key document (`OpenID` Connect Discovery 1.0 §4, RFC 8414 §3).
 
 use http::Uri;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ struct Metadata {
     jwks_uri: String,
 }
 
-/// Where the document may be: OpenID's place, then RFC 8414's.
+/// Where the document may be: `OpenID`'s place, then RFC 8414's.
 pub(super) fn places(issuer: &Uri) -> Vec<String> {
     let origin =
         format!("{}://{}", issuer.scheme_str().unwrap_or("https"), issuer.authority().map_or("", |a| a.as_str()));

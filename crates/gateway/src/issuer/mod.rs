@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
@@ -18,10 +18,12 @@ use config::{Issuer, IssuerKeys, IssuerName};
 use jose::JwkSet;
 use tokio::sync::Mutex;
 
+use crate::watch::unix_now;
+
 /// Seconds between two fetches that callers can cause (limits: issuer's JWKS endpoint).
 const COOL_DOWN: u64 = 30;
 /// Keys older than this are fetched anew in the background.
-const REFRESH_AHEAD: Duration = Duration::from_secs(300);
+const REFRESH_AHEAD: Duration = Duration::from_mins(5);
 /// Keys serve this many seconds after their last successful fetch.
 const STALE_LIMIT: u64 = 24 * 60 * 60;
 
@@ -145,8 +147,4 @@ impl KeySet {
         };
         self.current.store(Some(Arc::new(KeySnapshot { keys, epoch, fetched: now, text })));
     }
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

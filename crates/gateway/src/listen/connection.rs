@@ -77,7 +77,7 @@ pub(super) async fn serve<S>(
             .max_local_error_reset_streams(LOCAL_RESETS)
             .serve_connection(io, service);
         let mut connection = pin!(connection);
-        until_done(connection.as_mut(), &pulse, stop, |c| c.graceful_shutdown()).await;
+        until_done(connection.as_mut(), &pulse, stop, hyper::server::conn::http2::Connection::graceful_shutdown).await;
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -87,7 +87,7 @@ pub(super) async fn serve<S>(
             .max_buf_size(limits.header_bytes + limits.target_bytes + 1024)
             .serve_connection(io, service);
         let mut connection = pin!(connection);
-        until_done(connection.as_mut(), &pulse, stop, |c| c.graceful_shutdown()).await;
+        until_done(connection.as_mut(), &pulse, stop, hyper::server::conn::http1::Connection::graceful_shutdown).await;
     }
 }
 

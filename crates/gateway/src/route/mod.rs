@@ -71,7 +71,7 @@ impl Routes {
         if canonical.path.has_encoded_slash() && !route.rule.encoded_slashes {
             return Err(Refusal::BadTarget);
         }
-        Ok(Routed { route, canonical })
+        Ok(Routed { canonical, route })
     }
 
     fn tree(&self, host: &Host) -> &Tree {

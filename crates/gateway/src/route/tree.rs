@@ -24,7 +24,7 @@ impl Tree {
             None => self.here.push(route),
             Some((Segment::Rest(_), _)) => self.rest.push(route),
             Some((Segment::Literal(text), below)) => {
-                self.literals.entry(text.clone()).or_default().insert(below, route)
+                self.literals.entry(text.clone()).or_default().insert(below, route);
             }
             Some((Segment::Parameter(_), below)) => self.parameter.get_or_insert_default().insert(below, route),
         }
