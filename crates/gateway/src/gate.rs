@@ -6,14 +6,15 @@ use config::{Issuer, IssuerName};
 use ipnet::IpNet;
 
 use crate::{
-    access_log::Log, authenticate::Verified, identity_token::IdentitySigner, issuer::KeySets, request_id::RequestIds,
-    route::Routes, sources::Sources, upstream::Pools, watch::Clock,
+    access_log::Log, authenticate::Verified, identity_token::IdentitySigner, issuer::KeySets, limit::Limiter,
+    request_id::RequestIds, route::Routes, sources::Sources, upstream::Pools, watch::Clock,
 };
 
 /// A configuration in force, shared by all workers and never changed.
 pub(crate) struct Snapshot {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
+    pub(crate) limiter: Limiter,
     pub(crate) issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     pub(crate) key_sets: Arc<KeySets>,
     pub(crate) identity: IdentitySigner,

@@ -14,6 +14,7 @@ mod forward;
 mod gate;
 mod identity_token;
 pub(crate) mod issuer;
+mod limit;
 mod listen;
 mod pipeline;
 mod refusal;

@@ -57,12 +57,13 @@ async fn decide(
     listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);
-    admit(&identified)?; // 413: how much
-    authorize(identified) // 403: may they
+    let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
+    check_size(&admitted)?; // 413
+    authorize(admitted) // 403: may they
 }
 
 /// Refuses a body that is too large by its own account; one without a length is counted as it flows.
-fn admit(identified: &Identified) -> Result<(), Refusal> {
+fn check_size(identified: &Identified) -> Result<(), Refusal> {
     let max_body = identified.route.rule.max_body;
     match identified.canonical.content_length() {
         Some(length) if length > max_body => Err(Refusal::BodyTooLarge),

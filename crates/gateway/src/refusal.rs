@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::{body::Outbound, request_id::RequestId};
@@ -35,10 +35,23 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     /// With the scopes that the route asks for, separated by spaces.
     InsufficientScope(String),
+    /// With what the limit says.
+    RateLimited(Spent),
     UpstreamUnreachable,
     UpstreamTimeout,
     UpstreamBroke,
     Internal,
+}
+
+/// A limit that has nothing left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// Requests in a period.
+    pub(crate) requests: u64,
+    /// The period.
+    pub(crate) period_seconds: u64,
+    /// Time until a request can pass.
+    pub(crate) retry_after_seconds: u64,
 }
 
 /// Credentials that a 401 asks for.
@@ -75,6 +88,7 @@ impl Refusal {
             Self::IssuerUnavailable => &refusals::ISSUER_UNAVAILABLE,
             Self::KeysUnavailable => &refusals::KEYS_UNAVAILABLE,
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
+            Self::RateLimited(_) => &refusals::RATE_LIMITED,
             Self::UpstreamUnreachable => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke => &refusals::UPSTREAM_BROKE,
@@ -126,11 +140,24 @@ impl Refusal {
                 let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
+            Self::RateLimited(spent) => spent.add_fields(headers),
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             _ => {}
         }
+    }
+}
+
+impl Spent {
+    /// Retry-After (RFC 9110 §10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
+    fn add_fields(self, headers: &mut HeaderMap) {
+        let Self { requests, period_seconds, retry_after_seconds } = self;
+        insert(headers, header::RETRY_AFTER, HeaderValue::try_from(retry_after_seconds.to_string()));
+        let policy = format!("\"default\";q={requests};w={period_seconds}");
+        insert(headers, HeaderName::from_static("ratelimit-policy"), HeaderValue::try_from(policy));
+        let state = format!("\"default\";r=0;t={retry_after_seconds}");
+        insert(headers, HeaderName::from_static("ratelimit"), HeaderValue::try_from(state));
     }
 }
 

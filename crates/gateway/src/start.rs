@@ -16,6 +16,7 @@ use crate::{
     gate::{Gate, Limits, Snapshot},
     identity_token::{IdentityKeyError, IdentitySigner},
     issuer::KeySets,
+    limit::Limiter,
     listen::{self, Census, Entrance, TlsSetupError},
     request_id::RequestIds,
     route::Routes,
@@ -76,6 +77,7 @@ impl Gateway {
         let snapshot = Arc::new(Snapshot {
             routes: Routes::new(&config.apis),
             limits: Limits::from(&config.limits),
+            limiter: Limiter::new(&config.apis),
             key_sets: KeySets::start(&config.issuers),
             identity: IdentitySigner::open(&config.data)?,
             trusted_proxies: config.trusted_proxies.clone(),

@@ -191,6 +191,15 @@ pub static INSUFFICIENT_SCOPE: Entry = Entry {
     operator: "The caller is known but lacks a scope of the route.",
 };
 
+/// Too many requests.
+pub static RATE_LIMITED: Entry = Entry {
+    id: "PC-0401",
+    status: Some(429),
+    title: "Too many requests",
+    caller: "Try again after the Retry-After time.",
+    operator: "A rate of the API's `limits` is used up for this caller.",
+};
+
 /// Upstream cannot be reached.
 pub static UPSTREAM_UNREACHABLE: Entry = Entry {
     id: "PC-0501",
@@ -250,6 +259,7 @@ pub static ALL: &[&Entry] = &[
     &ISSUER_UNAVAILABLE,
     &KEYS_UNAVAILABLE,
     &INSUFFICIENT_SCOPE,
+    &RATE_LIMITED,
     &UPSTREAM_UNREACHABLE,
     &UPSTREAM_TIMEOUT,
     &UPSTREAM_BROKE,

@@ -32,6 +32,8 @@ pub(crate) struct Caller {
     pub(crate) subject: String,
     /// The credential's public id: `kid` of a key, issuer of a token.
     pub(crate) credential: String,
+    /// Whose rate limits count: stable over the caller's tokens and keys.
+    pub(crate) limit_key: String,
     /// Scopes they hold.
     pub(crate) scopes: Vec<Scope>,
     /// Identity tokens made for them lately, by API.
@@ -48,7 +50,12 @@ pub(crate) struct Assertion {
 
 impl Caller {
     fn new(method: &'static str, subject: String, credential: String, scopes: Vec<Scope>) -> Arc<Self> {
-        Arc::new(Self { method, subject, credential, scopes, assertions: Mutex::default() })
+        let limit_key = match method {
+            // Subjects are unique only within their issuer.
+            "jwt" => format!("{method} {credential} {subject}"),
+            _ => format!("{method} {subject}"),
+        };
+        Arc::new(Self { method, subject, credential, limit_key, scopes, assertions: Mutex::default() })
     }
 }
 

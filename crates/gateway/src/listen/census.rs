@@ -65,7 +65,7 @@ impl Drop for Place {
 }
 
 /// An IPv4 address, or the /64 of an IPv6 address: one customer usually has all of it.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,

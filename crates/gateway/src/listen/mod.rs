@@ -12,7 +12,7 @@ use http::HeaderValue;
 
 pub(crate) use accept::{Entrance, bind, serve};
 pub(crate) use authority::check_authority;
-pub(crate) use census::Census;
+pub(crate) use census::{Census, network_of};
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
 use crate::{authenticate::CertificateHolder, watch::Pulse};
