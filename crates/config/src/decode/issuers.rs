@@ -43,7 +43,7 @@ fn one(cx: &Context, name: &IssuerName, node: &Node) -> Option<Issuer> {
         issuer: node.get("issuer")?.text()?.to_owned(),
         audiences: audiences?.iter().filter_map(|n| n.text().map(str::to_owned)).collect(),
         algorithms: algorithms?,
-        types: if types.is_empty() { vec!["at+jwt".into(), "JWT".into()] } else { types },
+        types,
         required_claims: values::texts(node.get("required_claims")),
         max_lifetime: match max_lifetime {
             None => None,

@@ -1,0 +1,179 @@
+//! A real gateway between a test and a recording origin: the binary, on free ports, in a folder of its own.
+
+pub mod origin;
+pub mod wire;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Output, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use jose::{Algorithm, SigningKey};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub use origin::Origin;
+pub use wire::Answer;
+
+/// A running gateway. Dropped, it is gone.
+pub struct Gate {
+    pub address: SocketAddr,
+    pub folder: TempDir,
+    pub origin: Origin,
+    pub issuer: SigningKey,
+    pub log: std::path::PathBuf,
+    process: Child,
+}
+
+impl Gate {
+    /// Starts a gateway with routes for every kind of credential.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts a gateway with more lines at the end of its file.
+    pub fn start_with(more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let origin = Origin::start();
+        write_certificates(&folder);
+        let issuer = SigningKey::generate(Algorithm::Es256).unwrap();
+        let other = SigningKey::generate(Algorithm::Es256).unwrap();
+        fs::write(folder.path().join("jwks.json"), json!({ "keys": [issuer.public_jwk()] }).to_string()).unwrap();
+        fs::write(folder.path().join("other.json"), json!({ "keys": [other.public_jwk()] }).to_string()).unwrap();
+        let file = folder.path().join("portcullis.yaml");
+        fs::write(&file, configuration(&origin, more)).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .args(["serve", "-c"])
+            .arg(&file)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut seen = String::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("the gateway ended: {seen}")).unwrap();
+            if let Some(address) = line.strip_prefix("listening on https://") {
+                break address.trim().parse().unwrap();
+            }
+            seen.push_str(&line);
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let log = folder.path().join("access.log");
+        Self { address, folder, origin, issuer, log, process }
+    }
+
+    /// Runs another command of the binary against this gateway.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let file = self.folder.path().join("portcullis.yaml");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let output = command.args(arguments).arg("-c").arg(file).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Creates an API key; its id and its text.
+    pub fn key(&self, scope: &str) -> (String, String) {
+        let made =
+            self.command(&["key", "create", "-o", "json", "--owner", "billing", "--name", "n", "--scope", scope]);
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        (made["record"]["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
+    }
+
+    /// A valid token with the scopes.
+    pub fn token(&self, scope: &str) -> String {
+        self.issuer.sign_jwt("at+jwt", &claims(scope)).unwrap()
+    }
+
+    /// Sends one request with these field lines; answers what came back.
+    pub fn get(&self, target: &str, fields: &[&str]) -> Answer {
+        wire::request(self, "GET", target, fields, "")
+    }
+
+    /// Asserts that a request is refused with a status and code, and that the origin saw nothing of it.
+    pub fn refuses(&self, target: &str, fields: &[&str], status: u16, code: &str) {
+        let before = self.origin.seen();
+        let answer = self.get(target, fields);
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{fields:?}: {}", answer.body);
+        assert_eq!(self.origin.seen(), before, "the origin saw a refused request");
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Claims of a valid token.
+pub fn claims(scope: &str) -> Value {
+    let now = unix_now();
+    json!({ "iss": "https://issuer.example", "aud": "api", "sub": "user-1", "iat": now, "exp": now + 300, "scope": scope })
+}
+
+/// Unix seconds.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn configuration(origin: &Origin, more: &str) -> String {
+    format!(
+        r#"
+listeners:
+  - address: 127.0.0.1:0
+    tls:
+      certificate: server.pem
+      key: file:server.key
+      client_certificates:
+        ca: ca.pem
+        clients: [{{ name: billing, spiffe: "spiffe://corp.example/billing", scopes: [orders:read] }}]
+data: data
+issuers:
+  corp: {{ issuer: "https://issuer.example", audience: api, algorithms: [ES256], jwks_file: jwks.json }}
+  other: {{ issuer: "https://other.example", audience: api, algorithms: [ES256], jwks_file: other.json }}
+apis:
+  - name: orders
+    host: localhost
+    upstream: http://{}
+    authenticate: [jwt: corp, jwt: other, api_key, client_certificate]
+    routes:
+      - {{ match: "GET /orders/{{id}}", scopes: [orders:read] }}
+      - {{ match: "POST /orders" }}
+      - {{ match: "GET /open", public: "the status page" }}
+monitoring: {{ access_log: access.log }}
+{more}"#,
+        origin.address
+    )
+}
+
+fn write_certificates(folder: &TempDir) {
+    let write = |name: &str, text: String| {
+        use std::{io::Write, os::unix::fs::OpenOptionsExt};
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).mode(0o600).open(folder.path().join(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    let ca_key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    write("ca.pem", ca.self_signed(&ca_key).unwrap().pem());
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    write("server.pem", server.signed_by(&key, &issuer).unwrap().pem());
+    write("server.key", key.serialize_pem());
+    for (name, id) in [("client", "spiffe://corp.example/billing"), ("stranger", "spiffe://corp.example/stranger")] {
+        let key = KeyPair::generate().unwrap();
+        let mut client = CertificateParams::default();
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        client.subject_alt_names = vec![SanType::URI(id.try_into().unwrap())];
+        write(&format!("{name}.pem"), client.signed_by(&key, &issuer).unwrap().pem());
+        write(&format!("{name}.key"), key.serialize_pem());
+    }
+}

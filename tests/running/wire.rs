@@ -1,0 +1,101 @@
+//! Requests byte by byte over TLS, and what comes back.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Write},
+    net::TcpStream,
+    sync::Arc,
+};
+
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use serde_json::Value;
+
+use super::Gate;
+
+/// One answer.
+pub struct Answer {
+    pub status: u16,
+    /// Field lines, names in lower case.
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// `code` of problem+json; empty for other bodies.
+    pub fn code(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Value of a field.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// Sends one HTTP/1.1 request and reads its answer to the end of the connection.
+pub fn request(gate: &Gate, method: &str, target: &str, fields: &[&str], body: &str) -> Answer {
+    let host = if fields.iter().any(|field| field.starts_with("Host:")) { "" } else { "Host: localhost\r\n" };
+    let lines: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    raw(gate, format!("{method} {target} HTTP/1.1\r\n{host}{lines}{length}Connection: close\r\n\r\n{body}").as_bytes())
+}
+
+/// Sends exact bytes and reads until the connection closes.
+pub fn raw(gate: &Gate, bytes: &[u8]) -> Answer {
+    let mut stream = connect(gate);
+    // A gateway that has seen enough closes before it has read all.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    // A close without close_notify still leaves what was read.
+    let _ = BufReader::new(stream).read_to_end(&mut answer);
+    parse(&String::from_utf8_lossy(&answer))
+}
+
+/// A connection that stays open between requests.
+pub struct Connection(StreamOwned<ClientConnection, TcpStream>);
+
+impl Connection {
+    pub fn open(gate: &Gate) -> Self {
+        Self(connect(gate))
+    }
+
+    /// Sends one request and reads its answer by its Content-Length.
+    pub fn exchange(&mut self, bytes: &[u8]) -> Answer {
+        self.0.write_all(bytes).unwrap();
+        let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            let count = self.0.read(&mut buffer).unwrap();
+            assert!(count > 0, "the connection was closed");
+            answer.extend_from_slice(&buffer[..count]);
+            let parsed = parse(&String::from_utf8_lossy(&answer));
+            let length = parsed.field("content-length").and_then(|length| length.parse::<usize>().ok());
+            if length.is_some_and(|length| parsed.body.len() >= length) {
+                return parsed;
+            }
+        }
+    }
+}
+
+fn connect(gate: &Gate) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let pem = File::open(gate.folder.path().join("ca.pem")).unwrap();
+    for anchor in CertificateDer::pem_reader_iter(pem) {
+        roots.add(anchor.unwrap()).unwrap();
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config =
+        builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    StreamOwned::new(connection, TcpStream::connect(gate.address).unwrap())
+}
+
+fn parse(text: &str) -> Answer {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+    let (status_line, fields) = head.split_once("\r\n").unwrap_or((head, ""));
+    let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let lower = |line: &str| line.split_once(':').map(|(name, value)| format!("{}:{value}", name.to_ascii_lowercase()));
+    let head = fields.lines().filter_map(lower).collect::<Vec<_>>().join("\n");
+    Answer { status, head, body: body.to_owned() }
+}
