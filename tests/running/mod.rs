@@ -156,7 +156,7 @@ fn write_certificates(folder: &TempDir) {
     let write = |name: &str, text: String| {
         use std::{io::Write, os::unix::fs::OpenOptionsExt};
         let mut file =
-            fs::OpenOptions::new().write(true).create(true).mode(0o600).open(folder.path().join(name)).unwrap();
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
     let ca_key = KeyPair::generate().unwrap();

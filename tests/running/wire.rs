@@ -37,7 +37,7 @@ impl Answer {
 /// Sends one HTTP/1.1 request and reads its answer to the end of the connection.
 pub fn request(gate: &Gate, method: &str, target: &str, fields: &[&str], body: &str) -> Answer {
     let host = if fields.iter().any(|field| field.starts_with("Host:")) { "" } else { "Host: localhost\r\n" };
-    let lines: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+    let lines = fields.iter().fold(String::new(), |lines, field| lines + field + "\r\n");
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     raw(gate, format!("{method} {target} HTTP/1.1\r\n{host}{lines}{length}Connection: close\r\n\r\n{body}").as_bytes())
 }
