@@ -1,5 +1,5 @@
 //! Rows of the attack catalogue over real sockets, by their ids, each with its positive twin.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
 
 mod running;
 

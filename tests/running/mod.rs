@@ -12,7 +12,7 @@ use std::{
 };
 
 use jose::{Algorithm, SigningKey};
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,11 +32,20 @@ pub struct Gate {
 impl Gate {
     /// Starts a gateway with routes for every kind of credential.
     pub fn start() -> Self {
-        Self::start_with("")
+        Self::start_configured("", "")
     }
 
-    /// Starts a gateway with more lines at the end of its file.
-    pub fn start_with(more: &str) -> Self {
+    /// Starts a gateway with more APIs at the end of its list.
+    pub fn start_with_apis(apis: &str) -> Self {
+        Self::start_configured("", apis)
+    }
+
+    /// Starts a gateway whose API `orders` has one more key.
+    pub fn start_limited(line: &str) -> Self {
+        Self::start_configured(&format!("    {line}\n"), "")
+    }
+
+    fn start_configured(key: &str, apis: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let origin = Origin::start();
         write_certificates(&folder);
@@ -45,7 +54,7 @@ impl Gate {
         fs::write(folder.path().join("jwks.json"), json!({ "keys": [issuer.public_jwk()] }).to_string()).unwrap();
         fs::write(folder.path().join("other.json"), json!({ "keys": [other.public_jwk()] }).to_string()).unwrap();
         let file = folder.path().join("portcullis.yaml");
-        fs::write(&file, configuration(&origin, more)).unwrap();
+        fs::write(&file, configuration(&origin, key, apis)).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .args(["serve", "-c"])
             .arg(&file)
@@ -94,6 +103,22 @@ impl Gate {
         wire::request(self, "GET", target, fields, "")
     }
 
+    /// Resident memory now.
+    pub fn resident_kib(&self) -> u64 {
+        self.status_kib("VmRSS:")
+    }
+
+    /// Resident memory at its peak.
+    pub fn peak_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    fn status_kib(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Asserts that a request is refused with a status and code, and that the origin saw nothing of it.
     pub fn refuses(&self, target: &str, fields: &[&str], status: u16, code: &str) {
         let before = self.origin.seen();
@@ -122,7 +147,7 @@ pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn configuration(origin: &Origin, more: &str) -> String {
+fn configuration(origin: &Origin, key: &str, apis: &str) -> String {
     format!(
         r#"
 listeners:
@@ -142,12 +167,12 @@ apis:
     host: localhost
     upstream: http://{}
     authenticate: [jwt: corp, jwt: other, api_key, client_certificate]
-    routes:
+{key}    routes:
       - {{ match: "GET /orders/{{id}}", scopes: [orders:read] }}
       - {{ match: "POST /orders" }}
       - {{ match: "GET /open", public: "the status page" }}
-monitoring: {{ access_log: access.log }}
-{more}"#,
+{apis}monitoring: {{ access_log: access.log }}
+"#,
         origin.address
     )
 }
@@ -161,6 +186,8 @@ fn write_certificates(folder: &TempDir) {
     };
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::default();
+    // Where issuer and subject have one name, OpenSSL takes the leaf for self-signed.
+    ca.distinguished_name.push(DnType::CommonName, "test CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     write("ca.pem", ca.self_signed(&ca_key).unwrap().pem());
     let issuer = Issuer::new(ca, ca_key);

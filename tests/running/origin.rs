@@ -36,9 +36,14 @@ impl Origin {
         self.bytes.lock().unwrap().len()
     }
 
+    /// Everything that has come so far.
+    pub fn raw_text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
     /// Everything that has come so far, in lower case.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap()).to_ascii_lowercase()
+        self.raw_text().to_ascii_lowercase()
     }
 }
 
@@ -49,11 +54,15 @@ fn serve(mut stream: TcpStream, recorded: &Mutex<Vec<u8>>) {
         pending.extend_from_slice(&buffer[..count]);
         while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&pending[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-            if pending.len() < end + 4 + length.unwrap_or(0) {
-                break;
-            }
-            pending.drain(..end + 4 + length.unwrap_or(0));
+            let rest = &pending[end + 4..];
+            let length = if head.contains("transfer-encoding: chunked") {
+                rest.windows(5).position(|window| window == b"0\r\n\r\n").map(|at| at + 5)
+            } else {
+                let stated = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+                Some(stated.unwrap_or(0)).filter(|length| rest.len() >= *length)
+            };
+            let Some(length) = length else { break };
+            pending.drain(..end + 4 + length);
             if stream.write_all(ANSWER).is_err() {
                 return;
             }

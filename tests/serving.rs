@@ -1,0 +1,204 @@
+//! What clients see: the answers of a running gateway, over HTTP/1.1 and HTTP/2, with every kind of credential.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
+
+mod running;
+
+use std::{fs, process::Command};
+
+use jose::{JwkSet, jwt};
+use running::{Gate, unix_now, wire};
+use serde_json::Value;
+
+/// Runs curl against the gateway; the status, HTTP version and body.
+fn curl(gate: &Gate, target: &str, arguments: &[&str]) -> (u16, String, String) {
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--write-out", "\n%{http_code} %{http_version}"])
+        .arg("--cacert")
+        .arg(gate.folder.path().join("ca.pem"))
+        .args(["--resolve", &format!("localhost:{}:127.0.0.1", gate.address.port())])
+        .args(arguments)
+        .arg(format!("https://localhost:{}{target}", gate.address.port()))
+        .current_dir(gate.folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (body, last) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let (status, version) = last.split_once(' ').unwrap();
+    (status.parse().unwrap(), version.to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_request_without_a_credential_gets_401_as_problem_json() {
+    let gate = Gate::start();
+    let answer = gate.get("/orders/1", &[]);
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.field("content-type"), Some("application/problem+json"));
+    assert_eq!(answer.field("www-authenticate"), Some("Bearer realm=\"api\""));
+    let problem: Value = serde_json::from_str(&answer.body).unwrap();
+    for member in ["type", "title", "status", "code", "request_id"] {
+        assert!(!problem[member].is_null(), "{member}: {problem}");
+    }
+    assert_eq!(problem["request_id"].as_str(), answer.field("x-request-id"));
+    assert_eq!(gate.origin.seen(), 0);
+}
+
+#[test]
+fn keys_tokens_and_certificates_are_accepted_over_both_versions_of_http() {
+    let gate = Gate::start();
+    let (_, key) = gate.key("orders:read");
+    let key = format!("X-API-Key: {key}");
+    let token = format!("Authorization: Bearer {}", gate.token("orders:read"));
+    for (flag, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
+        for credential in [&["-H", &key][..], &["-H", &token], &["--cert", "client.pem", "--key", "client.key"]] {
+            let (status, spoken, body) = curl(&gate, "/orders/1", &[&[flag], credential].concat());
+            assert_eq!((status, spoken.as_str(), body.as_str()), (200, version, r#"{"ok":true}"#), "{credential:?}");
+        }
+        let (status, _, body) = curl(&gate, "/orders/1", &[flag]);
+        assert!(status == 401 && body.contains("PC-0201"), "{body}");
+    }
+}
+
+#[test]
+fn a_certificate_of_no_known_client_is_refused() {
+    let gate = Gate::start();
+    let (status, _, body) = curl(&gate, "/orders/1", &["--cert", "stranger.pem", "--key", "stranger.key"]);
+    assert!(status == 401 && body.contains("PC-0205"), "{body}");
+    assert_eq!(gate.origin.seen(), 0);
+}
+
+#[test]
+fn a_caller_without_the_scope_gets_403_that_names_it() {
+    let gate = Gate::start();
+    let answer = gate.get("/orders/1", &[&format!("Authorization: Bearer {}", gate.token("orders:write"))]);
+    assert_eq!((answer.status, answer.code().as_str()), (403, "PC-0301"));
+    let challenge = answer.field("www-authenticate").unwrap();
+    assert!(challenge.contains("insufficient_scope") && challenge.contains("orders:read"), "{challenge}");
+    assert_eq!(gate.origin.seen(), 0);
+}
+
+#[test]
+fn unknown_paths_methods_and_hosts_are_told_apart() {
+    let gate = Gate::start();
+    gate.refuses("/nothing", &[], 404, "PC-0108");
+    gate.refuses("/orders/1/", &[], 404, "PC-0108");
+    let answer = wire::request(&gate, "DELETE", "/orders/1", &[], "");
+    assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD")));
+    assert_eq!(wire::request(&gate, "TRACE", "/orders/1", &[], "").status, 405);
+    gate.refuses("/orders/1", &["Host: other.example"], 404, "PC-0108");
+}
+
+#[test]
+fn a_host_that_the_connection_was_not_made_for_gets_421() {
+    let any = "  - { name: any, upstream: \"http://127.0.0.1:9\", authenticate: [api_key], routes: [{ match: \"GET /any\" }] }\n";
+    let gate = Gate::start_with_apis(any);
+    gate.refuses("/any", &["Host: other.example"], 421, "PC-0107");
+    gate.refuses("/orders/1", &["Host: localhost.:443"], 401, "PC-0201");
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_by_its_length_and_as_it_flows() {
+    let gate = Gate::start();
+    let token = format!("Authorization: Bearer {}", gate.token("orders:write"));
+    let body = "x".repeat((1 << 20) + 1);
+    let answer = wire::request(&gate, "POST", "/orders", &[&token], &body);
+    assert_eq!((answer.status, answer.code().as_str()), (413, "PC-0110"));
+    assert_eq!(gate.origin.seen(), 0);
+    fs::write(gate.folder.path().join("body"), &body).unwrap();
+    let chunked = ["--http1.1", "-H", &token, "-H", "Transfer-Encoding: chunked", "--data-binary", "@body"];
+    let (status, _, text) = curl(&gate, "/orders", &chunked);
+    assert!(status == 413 && text.contains("PC-0110"), "{status} {text}");
+    let fits = ["-H", &token, "--data-binary", "small"];
+    assert_eq!(curl(&gate, "/orders", &fits).0, 200);
+}
+
+#[test]
+fn every_answer_is_dressed_and_gives_nothing_away() {
+    let gate = Gate::start();
+    let token = format!("Authorization: Bearer {}", gate.token("orders:read"));
+    let answers = [
+        gate.get("/orders/1", &[&token]),
+        gate.get("/orders/1", &[]),
+        gate.get("/open", &[]),
+        gate.get("/nothing", &[]),
+    ];
+    for answer in &answers {
+        for (name, value) in [
+            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+            ("x-content-type-options", "nosniff"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-embedder-policy", "require-corp"),
+        ] {
+            assert_eq!(answer.field(name), Some(value), "{name} of {}", answer.status);
+            assert_eq!(answer.head.matches(&format!("{name}:")).count(), 1, "{name} is doubled");
+        }
+        assert!(answer.field("permissions-policy").is_some());
+        assert!(answer.field("server").is_none() && answer.field("x-powered-by").is_none(), "{}", answer.head);
+    }
+    let [private, refused, public, _] = &answers;
+    assert_eq!(private.field("cache-control"), Some("no-store"));
+    assert_eq!(refused.field("cache-control"), Some("no-store"));
+    assert_eq!(public.field("cache-control"), None);
+}
+
+#[test]
+fn the_upstream_can_verify_who_is_calling() {
+    let gate = Gate::start();
+    let answer = gate.get("/orders/1", &[&format!("Authorization: Bearer {}", gate.token("orders:read"))]);
+    assert_eq!(answer.status, 200);
+    let seen = gate.origin.raw_text();
+    let assertion = seen.lines().find_map(|line| line.strip_prefix("portcullis-identity: ")).unwrap().to_owned();
+    let keys = gate.get("/.well-known/portcullis/jwks.json", &[]);
+    let keys = JwkSet::parse(keys.body.as_bytes()).unwrap();
+    let validation = jwt::Validation {
+        issuer: "portcullis".into(),
+        audiences: vec!["orders".into()],
+        algorithms: vec![jose::Algorithm::Es256],
+        types: vec!["portcullis-identity+jwt".into()],
+        required_claims: vec![],
+        max_lifetime: Some(std::time::Duration::from_secs(60)),
+        skew: std::time::Duration::ZERO,
+        max_bytes: 8192,
+    };
+    let claims = jwt::verify(&assertion, &keys, &validation, unix_now()).unwrap();
+    assert_eq!(
+        (claims.subject.as_deref(), claims.scopes.as_slice()),
+        (Some("user-1"), &["orders:read".to_owned()][..])
+    );
+    assert!(!seen.contains("authorization:"), "the caller's own credential went upstream: {seen}");
+}
+
+#[test]
+fn a_rate_limit_counts_a_client_over_all_of_its_connections() {
+    let gate = Gate::start_limited("limits: [{ per: client, rate: 5/hour }]");
+    let token = format!("Authorization: Bearer {}", gate.token("orders:read"));
+    for _ in 0..5 {
+        assert_eq!(gate.get("/orders/1", &[&token]).status, 200);
+    }
+    let answer = gate.get("/orders/1", &[&token]);
+    assert_eq!((answer.status, answer.code().as_str()), (429, "PC-0401"));
+    assert!(answer.field("retry-after").is_some() && answer.field("ratelimit").is_some(), "{}", answer.head);
+    let (_, key) = gate.key("orders:read");
+    assert_eq!(gate.get("/orders/1", &[&format!("X-API-Key: {key}")]).status, 200);
+}
+
+#[test]
+fn a_large_upload_streams_through_without_being_held() {
+    let gate = Gate::start_limited("body: 1GiB");
+    let token = format!("Authorization: Bearer {}", gate.token("orders:write"));
+    let file = fs::File::create(gate.folder.path().join("large")).unwrap();
+    file.set_len(64 << 20).unwrap();
+    let small = ["-H", token.as_str(), "--data-binary", "small"];
+    assert_eq!(curl(&gate, "/orders", &small).0, 200);
+    let before = gate.resident_kib();
+    for flag in ["--http1.1", "--http2"] {
+        let upload = [flag, "-X", "POST", "-H", &token, "-H", "Expect:", "-T", "large"];
+        assert_eq!(curl(&gate, "/orders", &upload).0, 200);
+    }
+    let growth = gate.peak_kib().saturating_sub(before);
+    assert!(growth < 8 * 1024, "resident memory grew by {growth} KiB");
+}
