@@ -160,7 +160,7 @@ fn the_upstream_can_verify_who_is_calling() {
         algorithms: vec![jose::Algorithm::Es256],
         types: vec!["portcullis-identity+jwt".into()],
         required_claims: vec![],
-        max_lifetime: Some(std::time::Duration::from_secs(60)),
+        max_lifetime: Some(std::time::Duration::from_mins(1)),
         skew: std::time::Duration::ZERO,
         max_bytes: 8192,
     };
