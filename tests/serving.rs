@@ -113,6 +113,22 @@ fn a_body_that_is_too_large_is_refused_by_its_length_and_as_it_flows() {
 }
 
 #[test]
+fn the_answer_to_a_refused_upload_arrives_and_the_connection_lives_on() {
+    let gate = Gate::start();
+    let token = format!("Authorization: Bearer {}", gate.token("orders:write"));
+    let mut connection = wire::Connection::open(&gate);
+    let upload = |fields: &str, length: usize| {
+        format!(
+            "POST /orders HTTP/1.1\r\nHost: localhost\r\n{fields}Content-Length: {length}\r\n\r\n{}",
+            "x".repeat(length)
+        )
+    };
+    assert_eq!(connection.exchange(upload("", 1 << 19).as_bytes()).status, 401);
+    assert_eq!(connection.exchange(upload(&format!("{token}\r\n"), 1 << 21).as_bytes()).status, 413);
+    assert_eq!(connection.exchange(upload(&format!("{token}\r\n"), 1 << 19).as_bytes()).status, 200);
+}
+
+#[test]
 fn every_answer_is_dressed_and_gives_nothing_away() {
     let gate = Gate::start();
     let token = format!("Authorization: Bearer {}", gate.token("orders:read"));

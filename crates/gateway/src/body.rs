@@ -8,9 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{Version, header};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep},
+};
 
 use crate::{access_log::Record, upstream::PooledBody};
 
@@ -31,9 +36,17 @@ pub(crate) enum BodyFault {
     Broke,
 }
 
+/// What is read, and for how long, of a request body that nobody wants: so that its sender gets to see the answer
+/// (RFC 9112 §9.6: closing on unread data resets the connection, and the answer is lost with it).
+const DRAIN_BYTES: usize = 4 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
 /// A request body: counted against its route's limit, timed, without trailers.
+#[derive(Debug)]
 pub(crate) struct Inbound {
-    inner: Incoming,
+    /// `None` once it is being drained.
+    inner: Option<Incoming>,
+    drained: bool,
     left: u64,
     received: u64,
     minimum_rate: u64,
@@ -41,15 +54,25 @@ pub(crate) struct Inbound {
 }
 
 /// The clock of a body that did not come all at once.
+#[derive(Debug)]
 struct Pace {
     started: Instant,
     check: Pin<Box<Sleep>>,
 }
 
 impl Inbound {
-    /// Wraps a body. `minimum_rate` is in bytes a second.
-    pub(crate) fn new(inner: Incoming, max_body: u64, minimum_rate: u64) -> Self {
-        Self { inner, left: max_body, received: 0, minimum_rate, pace: None }
+    /// The body of a request; nothing of it may pass until its route is known.
+    pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
+        // HTTP/2 ends a stream without harm to its connection. A client that waits for 100 (Continue) sends nothing.
+        let drained = parts.version < Version::HTTP_2 && !parts.headers.contains_key(header::EXPECT);
+        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None }
+    }
+
+    /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
+    pub(crate) fn within(mut self, max_body: u64, minimum_rate: u64) -> Self {
+        self.left = max_body;
+        self.minimum_rate = minimum_rate;
+        self
     }
 
     /// Waiting for the client: sets the clock, and refuses once the rate is too low.
@@ -75,7 +98,8 @@ impl Body for Inbound {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let polled = Pin::new(inner).poll_frame(cx);
         if polled.is_pending() {
             return match self.poll_pace(cx) {
                 Ok(()) => Poll::Pending,
@@ -98,11 +122,30 @@ impl Body for Inbound {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        let Some(rest) = self.inner.take().filter(|inner| self.drained && !inner.is_end_stream()) else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(rest)));
+        }
+    }
+}
+
+async fn drain(mut rest: Incoming) {
+    let mut drained = 0;
+    while let Some(Ok(frame)) = rest.frame().await {
+        drained += frame.data_ref().map_or(0, Bytes::len);
+        if drained > DRAIN_BYTES {
+            return;
+        }
     }
 }
 

@@ -73,8 +73,8 @@ fn outgoing(
         headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
         headers.insert(METHOD, HeaderValue::from_static(caller.method));
     }
-    let inbound = Inbound::new(body, route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
-    let mut request = Request::new(inbound);
+    let body = body.within(route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
+    let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;

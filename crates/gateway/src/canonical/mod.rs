@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 pub use path::{CanonicalPath, NotCanonical};
 
-use crate::{gate::Limits, refusal::Refusal};
+use crate::{body::Inbound, gate::Limits, refusal::Refusal};
 pub(crate) use fields::strip_for_upstream;
 pub(crate) use host::{Host, host_of};
 
@@ -21,13 +21,14 @@ pub(crate) struct Canonical {
     pub(crate) path: CanonicalPath,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Incoming,
+    pub(crate) body: Inbound,
 }
 
 impl Canonical {
     /// Brings a request into canonical form, or refuses it (400, 414, 431).
     pub(crate) fn from_wire(request: Request<Incoming>, limits: &Limits, key_prefix: &str) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
+        let body = Inbound::of(&parts, body);
         let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         if target.len() > limits.target_bytes {
             return Err(Refusal::TargetTooLong);

@@ -39,20 +39,20 @@ pub(crate) struct KeySnapshot {
 }
 
 /// The key sets of all issuers, shared by all workers.
-pub(crate) struct KeySets(BTreeMap<IssuerName, KeySet>);
+pub(crate) struct KeySets(BTreeMap<IssuerName, Arc<KeySet>>);
 
 struct KeySet {
     issuer: Arc<Issuer>,
     current: ArcSwapOption<KeySnapshot>,
     /// Unix seconds of the last fetch that was begun.
     attempted: AtomicU64,
-    fetching: Mutex<()>,
+    fetching: Arc<Mutex<()>>,
 }
 
 impl KeySets {
     /// Takes keys that are at hand, and begins to fetch the others. Must be called within a tokio runtime.
     pub(crate) fn start(issuers: &BTreeMap<IssuerName, Arc<Issuer>>) -> Arc<Self> {
-        let sets = issuers.iter().map(|(name, issuer)| (name.clone(), KeySet::new(issuer))).collect();
+        let sets = issuers.iter().map(|(name, issuer)| (name.clone(), Arc::new(KeySet::new(issuer)))).collect();
         let sets = Arc::new(Self(sets));
         for name in sets.0.iter().filter(|(_, set)| set.is_remote()).map(|(name, _)| name.clone()) {
             let sets = Arc::downgrade(&sets);
@@ -104,7 +104,7 @@ impl KeySet {
             issuer: Arc::clone(issuer),
             current: ArcSwapOption::from(at_hand.map(snapshot)),
             attempted: AtomicU64::new(0),
-            fetching: Mutex::new(()),
+            fetching: Arc::default(),
         }
     }
 
@@ -117,19 +117,26 @@ impl KeySet {
     }
 
     /// One fetch at a time; whoever comes during one waits for its result, whoever comes soon after gets the old one.
-    async fn fetch_once_each_cool_down(&self) {
+    async fn fetch_once_each_cool_down(self: &Arc<Self>) {
         let before = self.attempted.load(Ordering::Acquire);
-        let _turn = self.fetching.lock().await;
+        let turn = Arc::clone(&self.fetching).lock_owned().await;
         let now = unix_now();
         let attempted = self.attempted.load(Ordering::Acquire);
         if !self.is_remote() || attempted != before || now < attempted.saturating_add(COOL_DOWN) {
             return;
         }
         self.attempted.store(now, Ordering::Release);
-        match fetch::keys(&self.issuer).await {
-            Ok(text) => self.replace(text, now),
-            Err(error) => eprintln!("portcullis: keys of issuer `{}`: {error}", self.issuer.name.0),
-        }
+        let set = Arc::clone(self);
+        // In a task of its own: the caller may leave, and the cool-down has begun for everybody.
+        let fetched = tokio::spawn(async move {
+            let _turn = turn;
+            match fetch::keys(&set.issuer).await {
+                Ok(text) => set.replace(text, now),
+                Err(error) => eprintln!("portcullis: keys of issuer `{}`: {error}", set.issuer.name.0),
+            }
+        });
+        // A fetch that panicked leaves the keys as they were.
+        let _ = fetched.await;
     }
 
     fn replace(&self, text: Vec<u8>, now: u64) {

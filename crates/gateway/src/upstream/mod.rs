@@ -145,25 +145,23 @@ impl Pool {
         request.headers_mut().remove(header::HOST);
         let mut last = SendError::ConnectTimeout;
         for (_, server) in self.servers() {
-            let mut sender = match server.shared() {
-                Some(sender) => sender,
-                None => match self.connector.http2(&server.server).await {
-                    Ok(sender) => {
-                        *server.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
-                        sender
-                    }
-                    Err(error) => {
-                        last = error;
-                        continue;
-                    }
-                },
-            };
-            match sender.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(PooledBody::http2)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(SendError::Broke(error.into_error())),
-                },
+            if let Some(mut sender) = server.shared() {
+                match sender.try_send_request(request).await {
+                    Ok(response) => return Ok(response.map(PooledBody::http2)),
+                    Err(mut error) => match error.take_message() {
+                        // The server had closed the shared connection; it saw nothing of the request.
+                        Some(unsent) => request = unsent,
+                        None => return Err(SendError::Broke(error.into_error())),
+                    },
+                }
+            }
+            match self.connector.http2(&server.server).await {
+                Ok(mut sender) => {
+                    server.share(&sender);
+                    let response = sender.send_request(request).await.map_err(SendError::Broke)?;
+                    return Ok(response.map(PooledBody::http2));
+                }
+                Err(error) => last = error,
             }
         }
         Err(last)
@@ -208,6 +206,10 @@ impl Connections {
             }
         }
         None
+    }
+
+    fn share(&self, sender: &http2::SendRequest<Inbound>) {
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     }
 
     fn shared(&self) -> Option<http2::SendRequest<Inbound>> {
