@@ -4,8 +4,14 @@ use std::process::{Command, Stdio};
 
 use crate::step::{run, step};
 
-/// Debian packages that the tests use, by the program that shows whether they are there.
-const PREREQUISITES: [(&str, &str); 2] = [("cc", "gcc"), ("curl", "curl")];
+/// Debian packages that the tests use, by the command that shows whether they are there.
+const PREREQUISITES: [(&[&str], &str); 5] = [
+    (&["cc", "--version"], "gcc"),
+    (&["curl", "--version"], "curl"),
+    (&["node", "--version"], "nodejs"),
+    (&["npm", "--version"], "npm"),
+    (&["python3", "-m", "pip", "--version"], "python3-pip"),
+];
 
 /// Runs all checks; the first that fails ends the run.
 pub(crate) fn run_checks() -> Result<(), String> {
@@ -20,7 +26,7 @@ pub(crate) fn run_checks() -> Result<(), String> {
 
 fn install_prerequisites() -> Result<(), String> {
     let missing: Vec<&str> =
-        PREREQUISITES.iter().filter(|(program, _)| !is_installed(program)).map(|(_, package)| *package).collect();
+        PREREQUISITES.iter().filter(|(command, _)| !succeeds(command)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -28,7 +34,8 @@ fn install_prerequisites() -> Result<(), String> {
     step("apt-get", &[&["install", "-y", "-qq", "--no-install-recommends"], missing.as_slice()].concat())
 }
 
-fn is_installed(program: &str) -> bool {
-    let quiet = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    quiet.is_ok_and(|status| status.success())
+fn succeeds(command: &[&str]) -> bool {
+    let Some((program, arguments)) = command.split_first() else { return false };
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
-    hmac,
+    digest, hmac,
     signature::{ED25519, ParsedPublicKey, VerificationAlgorithm},
 };
 use serde_json::{Map, Value};
@@ -151,6 +151,21 @@ impl Key {
             Kind::Secret(key) => algorithm == Algorithm::Hs256 && hmac::verify(key, message, signature).is_ok(),
         }
     }
+}
+
+/// The thumbprint of a public key (RFC 7638 §3, with SHA-256); `None` for kinds of keys that do not verify here.
+pub fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
+    let required: &[&str] = match jwk.get("kty")?.as_str()? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        "RSA" => &["e", "kty", "n"],
+        _ => return None,
+    };
+    // A map of serde_json sorts its members by name, which is the order that §3.3 asks for.
+    let hashed: Option<Map<String, Value>> =
+        required.iter().map(|name| Some(((*name).to_owned(), jwk.get(*name)?.as_str()?.into()))).collect();
+    let text = Value::Object(hashed?).to_string();
+    Some(base64url::encode(digest::digest(&digest::SHA256, text.as_bytes())))
 }
 
 fn elliptic(curve: &str, x: &[u8], y: &[u8]) -> Option<Kind> {

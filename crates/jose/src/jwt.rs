@@ -1,20 +1,12 @@
 //! JSON Web Tokens (RFC 7519, RFC 8725): believed only after their signature, their issuer and every claim were checked.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::{
-    Algorithm, JwkSet, base64url,
-    json::{self, NotJson},
-};
+use crate::{Algorithm, Compact, JwkSet, json};
 
-/// Longest `kid` that is looked at.
-const MAX_KID_BYTES: usize = 256;
-/// Keys tried for a token that names none.
-const MAX_KEYS_TRIED: usize = 8;
-/// Header members that would let a token bring its own key (CVE-2018-0114).
-const KEY_CARRIERS: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "x5t"];
+pub use crate::Invalid;
 
 /// What a token of an issuer must be like.
 #[derive(Debug, Clone)]
@@ -62,141 +54,33 @@ pub struct Claims {
     pub all: Map<String, Value>,
 }
 
-/// Why a token is not valid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.reason())]
-pub enum Invalid {
-    /// Longer than allowed.
-    TooLong,
-    /// Not three parts of strict base64url, or header or claims are not objects.
-    Malformed,
-    /// Two members of one name.
-    DuplicateMember,
-    /// `alg` is not known here; `none` is not.
-    UnknownAlgorithm,
-    /// `alg` is known, but not accepted of this issuer.
-    AlgorithmNotAllowed,
-    /// `crit` or `b64`: the token asks for an extension.
-    CriticalHeader,
-    /// The token brings or names a key of its own.
-    EmbeddedKey,
-    /// `typ` is another.
-    WrongType,
-    /// No key of the issuer fits; it may have rotated its keys.
-    KeyNotFound,
-    /// The signature is not that of the key.
-    BadSignature,
-    /// `iss` is another.
-    WrongIssuer,
-    /// `aud` is another.
-    WrongAudience,
-    /// `exp` has passed.
-    Expired,
-    /// `nbf` or `iat` lies ahead.
-    NotYetValid,
-    /// `exp` is too long after `iat`.
-    LifetimeTooLong,
-    /// A required claim is not there.
-    MissingClaim,
-    /// A claim has another type than its definition says.
-    BadClaim,
-}
-
-impl Invalid {
-    /// A stable name for logs.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::TooLong => "token_too_long",
-            Self::Malformed => "malformed",
-            Self::DuplicateMember => "duplicate_member",
-            Self::UnknownAlgorithm => "unknown_algorithm",
-            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
-            Self::CriticalHeader => "critical_header",
-            Self::EmbeddedKey => "embedded_key",
-            Self::WrongType => "wrong_type",
-            Self::KeyNotFound => "key_not_found",
-            Self::BadSignature => "bad_signature",
-            Self::WrongIssuer => "wrong_issuer",
-            Self::WrongAudience => "wrong_audience",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::LifetimeTooLong => "lifetime_too_long",
-            Self::MissingClaim => "missing_claim",
-            Self::BadClaim => "bad_claim",
-        }
-    }
-}
-
-impl From<NotJson> for Invalid {
-    fn from(error: NotJson) -> Self {
-        match error {
-            NotJson::Malformed => Self::Malformed,
-            NotJson::Duplicate => Self::DuplicateMember,
-        }
-    }
-}
-
 /// A token taken apart. Nothing in it is to be believed yet.
 pub struct Unverified<'t> {
-    signed: &'t str,
-    signature: Vec<u8>,
-    algorithm: Algorithm,
-    kid: Option<String>,
-    kind: Option<String>,
+    jws: Compact<'t>,
     claims: Map<String, Value>,
 }
 
 impl<'t> Unverified<'t> {
     /// Takes a token in JWS compact serialisation apart (RFC 7515 §7.1).
     pub fn parse(token: &'t str) -> Result<Self, Invalid> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(Invalid::Malformed)?;
-        let (header, claims) =
-            signed.split_once('.').filter(|(_, claims)| !claims.contains('.')).ok_or(Invalid::Malformed)?;
-        let part = |text| base64url::decode(text).ok_or(Invalid::Malformed);
-        let header = json::object(&part(header)?)?;
-        check_header(&header)?;
-        let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Invalid::Malformed)?;
-        Ok(Self {
-            signed,
-            signature: part(signature)?,
-            algorithm: Algorithm::from_str(algorithm).map_err(|_| Invalid::UnknownAlgorithm)?,
-            kid: header_text(&header, "kid")?.filter(|kid| !kid.is_empty()),
-            kind: header_text(&header, "typ")?,
-            claims: json::object(&part(claims)?)?,
-        })
+        let jws = Compact::parse(token)?;
+        let claims = json::object(jws.payload())?;
+        Ok(Self { jws, claims })
     }
 
     /// `alg`.
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.jws.algorithm()
     }
 
     /// `kid`.
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.jws.kid()
     }
 
     /// `iss`, to choose whose rules the token is then checked by.
     pub fn issuer_hint(&self) -> Option<&str> {
         self.claims.get("iss").and_then(Value::as_str)
-    }
-}
-
-fn check_header(header: &Map<String, Value>) -> Result<(), Invalid> {
-    if header.contains_key("crit") || header.contains_key("b64") || header.contains_key("zip") {
-        return Err(Invalid::CriticalHeader);
-    }
-    if KEY_CARRIERS.iter().any(|name| header.contains_key(*name)) {
-        return Err(Invalid::EmbeddedKey);
-    }
-    Ok(())
-}
-
-fn header_text(header: &Map<String, Value>, name: &str) -> Result<Option<String>, Invalid> {
-    match header.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) if text.len() <= MAX_KID_BYTES => Ok(Some(text.clone())),
-        Some(_) => Err(Invalid::Malformed),
     }
 }
 
@@ -206,11 +90,11 @@ pub fn verify(token: &str, keys: &JwkSet, validation: &Validation, now: u64) -> 
         return Err(Invalid::TooLong);
     }
     let token = Unverified::parse(token)?;
-    if !validation.algorithms.contains(&token.algorithm) {
+    if !validation.algorithms.contains(&token.algorithm()) {
         return Err(Invalid::AlgorithmNotAllowed);
     }
-    check_type(token.kind.as_deref(), &validation.types)?;
-    check_signature(&token, keys)?;
+    check_type(token.jws.kind(), &validation.types)?;
+    token.jws.verify(keys)?;
     let claims = read_claims(token.claims)?;
     check_claims(&claims, validation, now)?;
     Ok(claims)
@@ -225,14 +109,6 @@ fn check_type(kind: Option<&str>, accepted: &[String]) -> Result<(), Invalid> {
         (Some(kind), accepted) => accepted.iter().any(|one| bare(&one.to_ascii_lowercase()) == *kind),
     };
     if fits { Ok(()) } else { Err(Invalid::WrongType) }
-}
-
-fn check_signature(token: &Unverified<'_>, keys: &JwkSet) -> Result<(), Invalid> {
-    let mut candidates = keys.candidates(token.kid(), token.algorithm).take(MAX_KEYS_TRIED).peekable();
-    candidates.peek().ok_or(Invalid::KeyNotFound)?;
-    let message = token.signed.as_bytes();
-    let verified = candidates.any(|key| key.verifies(token.algorithm, message, &token.signature));
-    if verified { Ok(()) } else { Err(Invalid::BadSignature) }
 }
 
 fn read_claims(all: Map<String, Value>) -> Result<Claims, Invalid> {

@@ -5,11 +5,15 @@
 
 mod algorithm;
 mod base64url;
+mod invalid;
 mod json;
 mod jwk;
+mod jws;
 pub mod jwt;
 mod signing;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use jwk::{JwkError, JwkSet};
+pub use invalid::Invalid;
+pub use jwk::{JwkError, JwkSet, thumbprint};
+pub use jws::Compact;
 pub use signing::{SigningError, SigningKey};

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use aws_lc_rs::{
-    digest,
     encoding::{AsDer, Pkcs8V1Der},
     hmac,
     rand::SystemRandom,
@@ -17,7 +16,7 @@ use aws_lc_rs::{
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, base64url};
+use crate::{Algorithm, base64url, thumbprint};
 
 /// Why a key cannot be made or cannot sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -166,9 +165,7 @@ impl SigningKey {
     }
 
     fn thumbprint(&self) -> String {
-        // serde_json sorts members by name, which is the order that RFC 7638 §3.3 asks for.
-        let text = self.bare_jwk().map(|jwk| jwk.to_string());
-        text.map(|text| base64url::encode(digest::digest(&digest::SHA256, text.as_bytes()))).unwrap_or_default()
+        self.bare_jwk().as_ref().and_then(Value::as_object).and_then(thumbprint).unwrap_or_default()
     }
 
     /// Signs claims as a JWT of a `typ`.
