@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use jose::{Algorithm, SigningKey};
-use running::{Gate, claims, unix_now, wire};
+use running::{Gate, claims, issuer::Issuer, unix_now, wire};
 use serde_json::{Value, json};
 
 const ORDER: &str = "/orders/7";
@@ -238,6 +238,29 @@ fn d62_nested_and_huge_tokens_are_refused() {
     let answer = gate.get(ORDER, &[&bearer(&"a".repeat(1 << 20))]);
     assert!(matches!(answer.status, 431 | 0), "{}", answer.status);
     accepts(&gate, &[&bearer(&gate.token("orders:read"))]);
+}
+
+#[test]
+fn d63_strange_kids_cause_one_fetch_a_cool_down() {
+    let issuer = Issuer::start();
+    let gate = Gate::start_with_issuer(&issuer);
+    let sign = |kid: &str, key: &SigningKey| {
+        let header = json!({ "alg": "ES256", "kid": kid });
+        let issuer = format!("http://{}", issuer.address);
+        let claims = json!({ "iss": issuer, "aud": "api", "sub": "u", "exp": unix_now() + 300 });
+        key.sign(&header, claims.to_string().as_bytes()).unwrap()
+    };
+    let request = |token: &str| format!("GET /fetched HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", bearer(token));
+    let mut connection = wire::Connection::open(&gate);
+    let good = request(&sign(issuer.key.kid(), &issuer.key));
+    assert_eq!(connection.exchange(good.as_bytes()).status, 200);
+    let forger = SigningKey::generate(Algorithm::Es256).unwrap();
+    for number in 0..10_000 {
+        let answer = connection.exchange(request(&sign(&format!("kid-{number}"), &forger)).as_bytes());
+        assert_eq!(answer.code(), "PC-0203");
+    }
+    assert!((1..=2).contains(&issuer.fetched()), "the keys were fetched {} times", issuer.fetched());
+    assert_eq!(connection.exchange(good.as_bytes()).status, 200);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod running;
 
-use std::{fs, process::Command};
+use std::fs;
 
 use jose::{JwkSet, jwt};
 use running::{Gate, unix_now, wire};
@@ -11,21 +11,7 @@ use serde_json::Value;
 
 /// Runs curl against the gateway; the status, HTTP version and body.
 fn curl(gate: &Gate, target: &str, arguments: &[&str]) -> (u16, String, String) {
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--write-out", "\n%{http_code} %{http_version}"])
-        .arg("--cacert")
-        .arg(gate.folder.path().join("ca.pem"))
-        .args(["--resolve", &format!("localhost:{}:127.0.0.1", gate.address.port())])
-        .args(arguments)
-        .arg(format!("https://localhost:{}{target}", gate.address.port()))
-        .current_dir(gate.folder.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (body, last) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    let (status, version) = last.split_once(' ').unwrap();
-    (status.parse().unwrap(), version.to_owned(), body.to_owned())
+    gate.curl().run(target, arguments)
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! A real gateway between a test and a recording origin: the binary, on free ports, in a folder of its own.
 
+pub mod issuer;
 pub mod origin;
+pub mod process;
 pub mod wire;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::SocketAddr,
-    process::{Child, Command, Output, Stdio},
+    path::Path,
+    process::Output,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use origin::Origin;
+pub use process::{Curl, Process};
 pub use wire::Answer;
 
 /// A running gateway. Dropped, it is gone.
@@ -26,7 +29,7 @@ pub struct Gate {
     pub origin: Origin,
     pub issuer: SigningKey,
     pub log: std::path::PathBuf,
-    process: Child,
+    process: Process,
 }
 
 impl Gate {
@@ -45,44 +48,43 @@ impl Gate {
         Self::start_configured(&format!("    {line}\n"), "")
     }
 
+    /// Starts a gateway whose path `/fetched` takes tokens of an issuer that it asks for its keys.
+    pub fn start_with_issuer(issuer: &issuer::Issuer) -> Self {
+        let address = issuer.address;
+        Self::start_files(|origin| {
+            let fetched =
+                format!("  fetched: {{ issuer: \"http://{address}\", audience: api, algorithms: [ES256] }}\n");
+            let api = format!(
+                "  - {{ name: fetched, host: localhost, path: /fetched, upstream: \"http://{}\", authenticate: [jwt: fetched], \
+                 routes: [{{ match: \"GET /fetched\" }}] }}\n",
+                origin.address
+            );
+            configuration(origin, "", &api).replace("issuers:\n", &format!("issuers:\n{fetched}"))
+        })
+    }
+
     fn start_configured(key: &str, apis: &str) -> Self {
+        Self::start_files(|origin| configuration(origin, key, apis))
+    }
+
+    fn start_files(configuration: impl Fn(&Origin) -> String) -> Self {
         let folder = TempDir::new().unwrap();
         let origin = Origin::start();
-        write_certificates(&folder);
+        write_certificates(folder.path(), "localhost");
         let issuer = SigningKey::generate(Algorithm::Es256).unwrap();
         let other = SigningKey::generate(Algorithm::Es256).unwrap();
         fs::write(folder.path().join("jwks.json"), json!({ "keys": [issuer.public_jwk()] }).to_string()).unwrap();
         fs::write(folder.path().join("other.json"), json!({ "keys": [other.public_jwk()] }).to_string()).unwrap();
-        let file = folder.path().join("portcullis.yaml");
-        fs::write(&file, configuration(&origin, key, apis)).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-            .args(["serve", "-c"])
-            .arg(&file)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let mut seen = String::new();
-        let address = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("the gateway ended: {seen}")).unwrap();
-            if let Some(address) = line.strip_prefix("listening on https://") {
-                break address.trim().parse().unwrap();
-            }
-            seen.push_str(&line);
-        };
-        std::thread::spawn(move || lines.for_each(drop));
+        fs::write(folder.path().join("portcullis.yaml"), configuration(&origin)).unwrap();
+        let process = Process::start(folder.path(), &["serve", "-c", "portcullis.yaml"]);
+        let address = process.address;
         let log = folder.path().join("access.log");
         Self { address, folder, origin, issuer, log, process }
     }
 
     /// Runs another command of the binary against this gateway.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        let file = self.folder.path().join("portcullis.yaml");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        let output = command.args(arguments).arg("-c").arg(file).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        output
+        process::command(self.folder.path(), &[arguments, &["-c", "portcullis.yaml"]].concat())
     }
 
     /// Creates an API key; its id and its text.
@@ -103,20 +105,20 @@ impl Gate {
         wire::request(self, "GET", target, fields, "")
     }
 
+    /// curl, against this gateway.
+    pub fn curl(&self) -> Curl {
+        let folder = self.folder.path().to_owned();
+        Curl { ca: folder.join("ca.pem"), folder, host: "localhost", address: self.address }
+    }
+
     /// Resident memory now.
     pub fn resident_kib(&self) -> u64 {
-        self.status_kib("VmRSS:")
+        self.process.status_kib("VmRSS:")
     }
 
     /// Resident memory at its peak.
     pub fn peak_kib(&self) -> u64 {
-        self.status_kib("VmHWM:")
-    }
-
-    fn status_kib(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
+        self.process.status_kib("VmHWM:")
     }
 
     /// Asserts that a request is refused with a status and code, and that the origin saw nothing of it.
@@ -125,14 +127,6 @@ impl Gate {
         let answer = self.get(target, fields);
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{fields:?}: {}", answer.body);
         assert_eq!(self.origin.seen(), before, "the origin saw a refused request");
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -177,11 +171,11 @@ apis:
     )
 }
 
-fn write_certificates(folder: &TempDir) {
+/// A CA, a server's certificate for a name, and two clients' certificates.
+pub fn write_certificates(folder: &Path, name: &str) {
     let write = |name: &str, text: String| {
         use std::{io::Write, os::unix::fs::OpenOptionsExt};
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join(name)).unwrap();
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
     let ca_key = KeyPair::generate().unwrap();
@@ -192,7 +186,7 @@ fn write_certificates(folder: &TempDir) {
     write("ca.pem", ca.self_signed(&ca_key).unwrap().pem());
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let server = CertificateParams::new(vec![name.to_owned()]).unwrap();
     write("server.pem", server.signed_by(&key, &issuer).unwrap().pem());
     write("server.key", key.serialize_pem());
     for (name, id) in [("client", "spiffe://corp.example/billing"), ("stranger", "spiffe://corp.example/stranger")] {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Version, header};
+use http::header;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -37,7 +37,8 @@ pub(crate) enum BodyFault {
 }
 
 /// What is read, and for how long, of a request body that nobody wants: so that its sender gets to see the answer
-/// (RFC 9112 §9.6: closing on unread data resets the connection, and the answer is lost with it).
+/// (RFC 9112 §9.6: closing on unread data resets the connection, and the answer is lost with it; a reset stream of
+/// HTTP/2 is no better for clients that stop reading there).
 const DRAIN_BYTES: usize = 4 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
@@ -63,8 +64,8 @@ struct Pace {
 impl Inbound {
     /// The body of a request; nothing of it may pass until its route is known.
     pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
-        // HTTP/2 ends a stream without harm to its connection. A client that waits for 100 (Continue) sends nothing.
-        let drained = parts.version < Version::HTTP_2 && !parts.headers.contains_key(header::EXPECT);
+        // A client that waits for 100 (Continue) sends nothing.
+        let drained = !parts.headers.contains_key(header::EXPECT);
         Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None }
     }
 

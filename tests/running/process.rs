@@ -1,0 +1,108 @@
+//! The binary, running.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+};
+
+/// A `portcullis` that serves. Dropped, it is gone.
+pub struct Process {
+    pub address: SocketAddr,
+    child: Child,
+    printed: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Starts the binary in a folder; returns once it listens.
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.current_dir(folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("the gateway ended: {said}")).unwrap();
+            if let Some(address) = line.strip_prefix("listening on https://") {
+                break address.trim().parse().unwrap();
+            }
+            said.push_str(&line);
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let printed = BufReader::new(child.stdout.take().unwrap());
+        Self { address, child, printed }
+    }
+
+    /// The next line on standard output.
+    pub fn printed_line(&mut self) -> String {
+        let mut line = String::new();
+        self.printed.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// SIGTERM, and its end.
+    pub fn stop(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A figure of `/proc/PID/status`, like `VmRSS:`.
+    pub fn status_kib(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command of the binary that must succeed.
+pub fn command(folder: &Path, arguments: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(folder).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// curl against a gateway on loopback.
+pub struct Curl {
+    pub folder: PathBuf,
+    pub ca: PathBuf,
+    pub host: &'static str,
+    pub address: SocketAddr,
+}
+
+impl Curl {
+    /// Status, HTTP version and body of one exchange.
+    pub fn run(&self, target: &str, arguments: &[&str]) -> (u16, String, String) {
+        let port = self.address.port();
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--write-out", "\n%{http_code} %{http_version}", "--cacert"])
+            .arg(&self.ca)
+            .args(["--resolve", &format!("{}:{port}:127.0.0.1", self.host)])
+            .args(arguments)
+            .arg(format!("https://{}:{port}{target}", self.host))
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (body, last) = text.rsplit_once('\n').unwrap();
+        let (status, version) = last.split_once(' ').unwrap();
+        (status.parse().unwrap(), version.to_owned(), body.to_owned())
+    }
+}
