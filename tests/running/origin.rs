@@ -1,7 +1,7 @@
 //! An origin that records every byte it gets.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -10,62 +10,120 @@ use std::{
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: origin/1\r\nX-Powered-By: rust\r\nX-Frame-Options: SAMEORIGIN\r\n\
     Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}";
 
-/// A recording origin; every request with a whole head gets 200.
+/// Bytes that are kept; later ones are only counted.
+const KEPT: usize = 1 << 20;
+
+/// A recording origin; every request with a whole head gets 200, `…/download-N` N MiB of zeros with it.
 pub struct Origin {
     pub address: SocketAddr,
-    bytes: Arc<Mutex<Vec<u8>>>,
+    record: Arc<Mutex<Record>>,
+}
+
+#[derive(Default)]
+struct Record {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Record {
+    fn take(&mut self, bytes: &[u8]) {
+        self.count += bytes.len();
+        let room = KEPT.saturating_sub(self.bytes.len()).min(bytes.len());
+        self.bytes.extend_from_slice(&bytes[..room]);
+    }
 }
 
 impl Origin {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let bytes = Arc::new(Mutex::new(Vec::new()));
-        let recorded = Arc::clone(&bytes);
+        let record = Arc::new(Mutex::new(Record::default()));
+        let shared = Arc::clone(&record);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let recorded = Arc::clone(&recorded);
-                thread::spawn(move || serve(stream, &recorded));
+                let record = Arc::clone(&shared);
+                // A connection that breaks is the test's to notice.
+                thread::spawn(move || serve(stream, &record).unwrap_or(()));
             }
         });
-        Self { address, bytes }
+        Self { address, record }
     }
 
-    /// Bytes that have come so far.
+    /// How many bytes have come so far.
     pub fn seen(&self) -> usize {
-        self.bytes.lock().unwrap().len()
+        self.record.lock().unwrap().count
     }
 
-    /// Everything that has come so far.
+    /// The first MiB that came.
     pub fn raw_text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.record.lock().unwrap().bytes).into_owned()
     }
 
-    /// Everything that has come so far, in lower case.
+    /// The first MiB that came, in lower case.
     pub fn text(&self) -> String {
         self.raw_text().to_ascii_lowercase()
     }
 }
 
-fn serve(mut stream: TcpStream, recorded: &Mutex<Vec<u8>>) {
-    let (mut pending, mut buffer) = (Vec::new(), [0; 16 * 1024]);
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        recorded.lock().unwrap().extend_from_slice(&buffer[..count]);
-        pending.extend_from_slice(&buffer[..count]);
-        while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&pending[..end]).to_ascii_lowercase();
-            let rest = &pending[end + 4..];
-            let length = if head.contains("transfer-encoding: chunked") {
-                rest.windows(5).position(|window| window == b"0\r\n\r\n").map(|at| at + 5)
-            } else {
-                let stated = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-                Some(stated.unwrap_or(0)).filter(|length| rest.len() >= *length)
-            };
-            let Some(length) = length else { break };
-            pending.drain(..end + 4 + length);
-            if stream.write_all(ANSWER).is_err() {
-                return;
+fn serve(mut stream: TcpStream, record: &Mutex<Record>) -> io::Result<()> {
+    let (mut pending, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let head = loop {
+            if let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&pending[..end]).to_ascii_lowercase();
+                pending.drain(..end + 4);
+                break head;
+            }
+            if !receive(&mut stream, &mut buffer, &mut pending, record)? {
+                return Ok(());
+            }
+        };
+        if head.contains("transfer-encoding: chunked") {
+            while !pending.ends_with(b"0\r\n\r\n") {
+                // Only its end matters, and that is five bytes.
+                pending.drain(..pending.len().saturating_sub(5));
+                if !receive(&mut stream, &mut buffer, &mut pending, record)? {
+                    return Ok(());
+                }
+            }
+            pending.clear();
+        } else {
+            let stated = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+            let mut left = stated.unwrap_or(0);
+            loop {
+                let used = left.min(pending.len());
+                pending.drain(..used);
+                left -= used;
+                if left == 0 {
+                    break;
+                }
+                if !receive(&mut stream, &mut buffer, &mut pending, record)? {
+                    return Ok(());
+                }
             }
         }
+        answer(&mut stream, &head)?;
     }
+}
+
+fn receive(
+    stream: &mut TcpStream,
+    buffer: &mut [u8],
+    pending: &mut Vec<u8>,
+    record: &Mutex<Record>,
+) -> io::Result<bool> {
+    let count = stream.read(buffer)?;
+    record.lock().unwrap().take(&buffer[..count]);
+    pending.extend_from_slice(&buffer[..count]);
+    Ok(count > 0)
+}
+
+fn answer(stream: &mut TcpStream, head: &str) -> io::Result<()> {
+    let target = head.split(' ').nth(1).unwrap_or_default();
+    let Some(mebibytes) = target.split_once("download-").and_then(|(_, size)| size.parse::<usize>().ok()) else {
+        return stream.write_all(ANSWER);
+    };
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", mebibytes << 20)?;
+    let block = vec![0; 1 << 20];
+    (0..mebibytes).try_for_each(|_| stream.write_all(&block))
 }
