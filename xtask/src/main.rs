@@ -2,6 +2,7 @@
 
 mod ci;
 mod demo;
+mod docs;
 mod step;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Installs what the checks need, then runs them all: format, lints, tests, documentation.
     Ci,
+    /// Writes the pages of `docs/` that come from the code.
+    Docs,
     /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
     Demo,
 }
@@ -26,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Ci => ci::run_checks(),
+        Command::Docs => docs::write(),
         Command::Demo => demo::run_demo(),
     };
     match outcome {
