@@ -13,7 +13,7 @@ use std::{
 };
 
 use config::AccessLog;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde::Serialize;
 
@@ -27,6 +27,8 @@ use crate::{
     request_id::RequestId,
     route::{Route, Routed},
 };
+
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A buffer is handed to the writer at this size, and every 200 ms.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -143,9 +145,9 @@ struct Line<'a> {
 
 impl Record {
     /// Begins with the request's first stage.
-    pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<Incoming>) -> Self {
+    pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<Incoming>) -> Box<Self> {
         peer.pulse.request_began();
-        Self {
+        Box::new(Self {
             request_id: gate.ids.next(),
             gate: Arc::clone(gate),
             peer: Arc::clone(peer),
@@ -159,7 +161,7 @@ impl Record {
             code: None,
             reason: None,
             sent: 0,
-        }
+        })
     }
 
     /// Notes host and path, in the form that everything else uses. The query is left out: it may hold secrets.
@@ -191,11 +193,9 @@ impl Record {
     }
 
     /// Ties the record to its answer.
-    pub(crate) fn attach(mut self, mut response: Response<Outbound>) -> Response<Outbound> {
+    pub(crate) fn attach(mut self: Box<Self>, mut response: Response<Outbound>) -> Response<Outbound> {
         self.status = Some(response.status());
-        if let Ok(id) = http::HeaderValue::try_from(self.request_id.as_str()) {
-            response.headers_mut().insert("x-request-id", id);
-        }
+        response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
         response.map(|body| body.with_record(self))
     }
 }
@@ -203,6 +203,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
+        if self.gate.log.writer.is_none() {
+            return;
+        }
         let caller = self.caller.as_deref();
         self.gate.log.write(&Line {
             ts: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),

@@ -14,7 +14,7 @@ use crate::{
 /// A request that may be forwarded. Only [`authorize`] makes one.
 #[derive(Debug)]
 pub(crate) struct Authorized {
-    pub(crate) canonical: Canonical,
+    pub(crate) canonical: Box<Canonical>,
     pub(crate) route: Arc<Route>,
     pub(crate) identity: Identity,
     _proof: (),

@@ -153,7 +153,7 @@ async fn drain(mut rest: Incoming) {
 /// A response body. When it ends, or is dropped before, its record is written.
 pub(crate) struct Outbound {
     source: Source,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
 }
 
 enum Source {
@@ -173,7 +173,7 @@ impl Outbound {
     }
 
     /// Adds the record that is written at the end.
-    pub(crate) fn with_record(mut self, record: Record) -> Self {
+    pub(crate) fn with_record(mut self, record: Box<Record>) -> Self {
         self.record = Some(record);
         self
     }

@@ -35,8 +35,8 @@ pub(crate) async fn forward(
     authorized: Authorized,
 ) -> Result<Response<Outbound>, Refusal> {
     let Authorized { canonical, route, identity, .. } = authorized;
-    let request = outgoing(gate, peer, record, canonical, &route, &identity)?;
-    let sending = gate.pools.send(route.api_index, request);
+    let mut request = Some(outgoing(gate, peer, record, canonical, &route, &identity)?);
+    let sending = gate.pools.send(route.api_index, &mut request);
     let answer =
         tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
     let mut response = answer.map_err(|error| refusal_of(&error))?;
@@ -49,12 +49,11 @@ fn outgoing(
     gate: &Gate,
     peer: &Peer,
     record: &Record,
-    canonical: Canonical,
+    canonical: Box<Canonical>,
     route: &Arc<Route>,
     identity: &Identity,
 ) -> Result<Request<Inbound>, Refusal> {
-    let target = canonical.target()?;
-    let Canonical { method, host, mut headers, body, .. } = canonical;
+    let Canonical { method, host, target, mut headers, body, .. } = *canonical;
     let forwarded_for = forwarded_for(gate, peer, &headers)?;
     strip_for_upstream(&mut headers);
     let host = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
@@ -62,7 +61,7 @@ fn outgoing(
     headers.insert(header::HOST, host);
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
-    headers.insert(REQUEST_ID, HeaderValue::try_from(record.request_id.as_str()).map_err(|_| Refusal::Internal)?);
+    headers.insert(REQUEST_ID, record.request_id.header_value());
     if let Identity::Known(caller) = identity {
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
         headers.remove(header::AUTHORIZATION);

@@ -21,14 +21,32 @@ use crate::{
 };
 
 /// Takes a request to its answer; whatever happens in between, the answer is dressed and recorded.
-pub(crate) async fn handle(gate: Arc<Gate>, peer: Arc<Peer>, request: Request<Incoming>) -> Response<Outbound> {
-    let mut record = Record::begin(&gate, &peer, &request);
-    if identity_token::is_key_request(&request) {
+///
+/// The request is brought into its canonical form before the future is made, which would otherwise carry both.
+pub(crate) fn handle(
+    gate: Arc<Gate>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Outbound>> {
+    let record = Record::begin(&gate, &peer, &request);
+    let asks_for_key = identity_token::is_key_request(&request);
+    let canonical = Canonical::from_wire(request, &gate.snapshot.limits, gate.snapshot.sources.key_prefix);
+    answer(gate, peer, record, asks_for_key, canonical)
+}
+
+async fn answer(
+    gate: Arc<Gate>,
+    peer: Arc<Peer>,
+    mut record: Box<Record>,
+    asks_for_key: bool,
+    canonical: Result<Box<Canonical>, Refusal>,
+) -> Response<Outbound> {
+    if asks_for_key {
         let answer = gate.snapshot.identity.key_response();
         return record.attach(dress(answer, Exposure::Public));
     }
     let mut exposure = Exposure::Private;
-    let outcome = match decide(&gate, &peer, &mut record, request).await {
+    let outcome = match decide(&gate, &peer, &mut record, canonical).await {
         Ok(authorized) => {
             exposure = Exposure::of(&authorized);
             forward(&gate, &peer, &mut record, authorized).await
@@ -47,10 +65,9 @@ async fn decide(
     gate: &Gate,
     peer: &Peer,
     record: &mut Record,
-    request: Request<Incoming>,
+    canonical: Result<Box<Canonical>, Refusal>,
 ) -> Result<Authorized, Refusal> {
-    let limits = &gate.snapshot.limits;
-    let canonical = Canonical::from_wire(request, limits, gate.snapshot.sources.key_prefix)?; // 400, 414, 431: one form, or none
+    let canonical = canonical?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);
     let routed: Routed = gate.snapshot.routes.find(canonical)?; // 404, 405
     record.routed(&routed);

@@ -3,16 +3,22 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use http::HeaderValue;
 
-/// An id of one request, as ASCII.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RequestId([u8; 32]);
+/// An id of one request. Its clones share one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// Its 32 digits.
     pub(crate) fn as_str(&self) -> &str {
         // The digits are ASCII by construction; an empty id is the harmless answer to the impossible.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The id as a field value. HTTP/2 is told not to index it: used once, it would push other values out.
+    pub(crate) fn header_value(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 
@@ -45,7 +51,9 @@ impl RequestIds {
         for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
             pair.copy_from_slice(&[hex(byte >> 4), hex(byte & 15)]);
         }
-        RequestId(digits)
+        let mut value = HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("unknown"));
+        value.set_sensitive(true);
+        RequestId(value)
     }
 }
 

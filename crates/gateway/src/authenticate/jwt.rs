@@ -19,7 +19,8 @@ pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc
         return Ok(caller);
     }
     let issuer = choose(gate, by, token)?;
-    let (claims, epoch) = verify(gate, issuer, token).await?;
+    // Boxed, as it is rare: a remembered token does not carry its state.
+    let (claims, epoch) = Box::pin(verify(gate, issuer, token)).await?;
     let until = claims.expires.saturating_add(issuer.validation.skew.as_secs());
     let caller = caller(&issuer.name, claims);
     gate.verified

@@ -71,7 +71,7 @@ pub(crate) enum Identity {
 /// A routed request whose caller is known, or need not be.
 #[derive(Debug)]
 pub(crate) struct Identified {
-    pub(crate) canonical: Canonical,
+    pub(crate) canonical: Box<Canonical>,
     pub(crate) route: Arc<Route>,
     pub(crate) identity: Identity,
 }

@@ -1,6 +1,6 @@
 //! The one form of a host: lower case, no dot at its end, no port.
 
-use http::{HeaderMap, Uri, header, uri::Authority};
+use http::{HeaderMap, Uri, header};
 
 use crate::refusal::Refusal;
 
@@ -35,23 +35,23 @@ fn is_name(name: &str) -> bool {
 
 /// The host a request is for: its target's authority, else its Host field (RFC 9112 §3.2.2: the target wins).
 pub(crate) fn host_of(uri: &Uri, headers: &HeaderMap) -> Result<Host, Refusal> {
-    if let Some(authority) = uri.authority() {
-        return from_authority(authority);
-    }
-    let value = headers.get(header::HOST).and_then(|v| v.to_str().ok()).ok_or(Refusal::BadHost)?;
-    from_authority(&value.parse().map_err(|_| Refusal::BadHost)?)
+    let text = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => headers.get(header::HOST).and_then(|value| value.to_str().ok()).ok_or(Refusal::BadHost)?,
+    };
+    without_port(text).and_then(Host::parse).ok_or(Refusal::BadHost)
 }
 
-fn from_authority(authority: &Authority) -> Result<Host, Refusal> {
-    if authority.as_str().contains('@') {
-        return Err(Refusal::BadHost);
-    }
-    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-    let port_is_valid = port.is_empty() || authority.port_u16().is_some();
-    if !port_is_valid {
-        return Err(Refusal::BadHost);
-    }
-    Host::parse(authority.host()).ok_or(Refusal::BadHost)
+/// `host [":" port]` (RFC 9110 §7.2) without its port; `None` for a port that is none. Userinfo is no part of a host.
+fn without_port(text: &str) -> Option<&str> {
+    let end_of_host = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let (host, port) = text.split_at_checked(end_of_host)?;
+    let port_is_valid = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some("") => true,
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok(),
+    };
+    port_is_valid.then_some(host)
 }
 
 #[cfg(test)]
@@ -59,21 +59,35 @@ fn from_authority(authority: &Authority) -> Result<Host, Refusal> {
 mod tests {
     use super::*;
 
+    fn of(field: &str) -> Result<String, Refusal> {
+        let headers = HeaderMap::from_iter([(header::HOST, field.parse().unwrap())]);
+        host_of(&Uri::from_static("/"), &headers).map(|host| host.as_str().to_owned())
+    }
+
     #[test]
     fn case_port_and_a_trailing_dot_do_not_matter() {
         for raw in
             ["api.example.com", "API.example.COM", "api.example.com.", "api.example.com:8443", "api.example.com.:1"]
         {
-            assert_eq!(from_authority(&raw.parse().unwrap()).unwrap().as_str(), "api.example.com", "{raw}");
+            assert_eq!(of(raw).unwrap(), "api.example.com", "{raw}");
         }
-        assert_eq!(from_authority(&"[::1]:80".parse().unwrap()).unwrap().as_str(), "::1");
+        assert_eq!(of("[::1]:80").unwrap(), "::1");
+        assert_eq!(of("a:").unwrap(), "a");
     }
 
     #[test]
     fn userinfo_and_malformed_hosts_are_refused() {
-        for raw in ["user@api.example.com", "a..b", "a:99999", "."] {
-            let refused = raw.parse().map_or(true, |authority| from_authority(&authority).is_err());
-            assert!(refused, "{raw}");
+        for raw in
+            ["user@api.example.com", "a..b", "a:99999", ".", "a:1:2", "[::1", "[::1]x", "a:+1", "", ":80", "a b", "a,b"]
+        {
+            assert!(of(raw).is_err(), "{raw}");
         }
+    }
+
+    #[test]
+    fn the_target_wins_over_the_field() {
+        let headers = HeaderMap::from_iter([(header::HOST, "field.example".parse().unwrap())]);
+        let target = "http://target.example/x".parse().unwrap();
+        assert_eq!(host_of(&target, &headers).unwrap().as_str(), "target.example");
     }
 }

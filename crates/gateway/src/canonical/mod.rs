@@ -19,18 +19,23 @@ pub(crate) struct Canonical {
     pub(crate) method: Method,
     pub(crate) host: Host,
     pub(crate) path: CanonicalPath,
-    pub(crate) query: Option<String>,
+    /// The target to send upstream: exactly what is routed.
+    pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Inbound,
 }
 
 impl Canonical {
     /// Brings a request into canonical form, or refuses it (400, 414, 431).
-    pub(crate) fn from_wire(request: Request<Incoming>, limits: &Limits, key_prefix: &str) -> Result<Self, Refusal> {
+    pub(crate) fn from_wire(
+        request: Request<Incoming>,
+        limits: &Limits,
+        key_prefix: &str,
+    ) -> Result<Box<Self>, Refusal> {
         let (parts, body) = request.into_parts();
         let body = Inbound::of(&parts, body);
-        let target = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        if target.len() > limits.target_bytes {
+        let wire = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        if wire.len() > limits.target_bytes {
             return Err(Refusal::TargetTooLong);
         }
         fields::check(&parts.headers, limits)?;
@@ -40,24 +45,26 @@ impl Canonical {
         if query.is_some_and(|q| carries_credential(q, key_prefix)) || path.as_str().contains(key_prefix) {
             return Err(Refusal::CredentialInUrl);
         }
-        let query = query.map(str::to_owned);
-        Ok(Self { method: parts.method, host, path, query, headers: parts.headers, body })
-    }
-
-    /// The target to send upstream: exactly what was routed.
-    pub(crate) fn target(&self) -> Result<PathAndQuery, Refusal> {
-        let path = self.path.as_str();
-        let target = match &self.query {
-            None => PathAndQuery::try_from(path),
-            Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        let target = match parts.uri.path_and_query() {
+            Some(target) if target.path() == path.as_str() => target.clone(),
+            Some(_) | None => assemble(path.as_str(), query)?,
         };
-        target.map_err(|_| Refusal::BadTarget)
+        // Boxed once, because the stages hand it on by value.
+        Ok(Box::new(Self { method: parts.method, host, path, target, headers: parts.headers, body }))
     }
 
     /// Declared length of the body, if the request has one.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
+}
+
+fn assemble(path: &str, query: Option<&str>) -> Result<PathAndQuery, Refusal> {
+    let target = match query {
+        None => PathAndQuery::try_from(path),
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+    };
+    target.map_err(|_| Refusal::BadTarget)
 }
 
 /// Query parameters that hold credentials in the wild (RFC 6750 §5.3 advises against all of them).

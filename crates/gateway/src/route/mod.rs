@@ -32,7 +32,7 @@ pub(crate) struct Route {
 /// A canonical request whose route is known.
 #[derive(Debug)]
 pub(crate) struct Routed {
-    pub(crate) canonical: Canonical,
+    pub(crate) canonical: Box<Canonical>,
     pub(crate) route: Arc<Route>,
 }
 
@@ -65,7 +65,7 @@ impl Routes {
     }
 
     /// Finds the route of a request (404, 405), or refuses a path that only routes with `encoded_slashes` take (400).
-    pub(crate) fn find(&self, canonical: Canonical) -> Result<Routed, Refusal> {
+    pub(crate) fn find(&self, canonical: Box<Canonical>) -> Result<Routed, Refusal> {
         let tree = self.tree(&canonical.host);
         let route = tree.find(canonical.path.as_str(), &canonical.method)?;
         if canonical.path.has_encoded_slash() && !route.rule.encoded_slashes {

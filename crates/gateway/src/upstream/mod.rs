@@ -37,10 +37,16 @@ pub(crate) enum SendError {
     /// The connection broke, or the server did not speak HTTP; or the request's own body failed (see the source).
     #[error("the upstream broke off")]
     Broke(#[source] hyper::Error),
+    /// The request was sent before; it is not sent twice.
+    #[error("the request was sent already")]
+    Taken,
     /// The request has no URI that HTTP/2 could send.
     #[error("the request has no authority")]
     Authority,
 }
+
+/// A request until a connection takes it. It stays in one place meanwhile: moved, it would be copied at each call.
+type Unsent = Option<Request<Inbound>>;
 
 /// A worker's pools, one for each API.
 pub(crate) struct Pools(Vec<Arc<Pool>>);
@@ -52,11 +58,7 @@ impl Pools {
     }
 
     /// Sends a request to the upstream at this position.
-    pub(crate) async fn send(
-        &self,
-        index: usize,
-        request: Request<Inbound>,
-    ) -> Result<Response<PooledBody>, SendError> {
+    pub(crate) async fn send(&self, index: usize, request: &mut Unsent) -> Result<Response<PooledBody>, SendError> {
         let missing = || SendError::Connect(std::io::ErrorKind::NotFound.into());
         let pool = self.0.get(index).ok_or_else(missing)?;
         match pool.upstream.protocol {
@@ -107,22 +109,24 @@ impl Pool {
         })
     }
 
-    async fn send_http1(self: &Arc<Self>, mut request: Request<Inbound>) -> Result<Response<PooledBody>, SendError> {
+    async fn send_http1(self: &Arc<Self>, unsent: &mut Unsent) -> Result<Response<PooledBody>, SendError> {
         let mut last = SendError::ConnectTimeout;
         for (at, server) in self.servers() {
             while let Some(mut sender) = server.take_idle() {
-                match sender.try_send_request(request).await {
+                match sender.try_send_request(unsent.take().ok_or(SendError::Taken)?).await {
                     Ok(response) => return Ok(self.keep(at, sender, response)),
                     Err(mut error) => match error.take_message() {
                         // The server had closed the idle connection; it saw nothing of the request.
-                        Some(unsent) => request = unsent,
+                        Some(request) => *unsent = Some(request),
                         None => return Err(SendError::Broke(error.into_error())),
                     },
                 }
             }
-            match self.connector.http1(&server.server).await {
+            // Boxed, as it is rare and large: a request that finds a connection does not carry its state.
+            match Box::pin(self.connector.http1(&server.server)).await {
                 Ok(mut sender) => {
-                    let response = sender.send_request(request).await.map_err(SendError::Broke)?;
+                    let response =
+                        sender.send_request(unsent.take().ok_or(SendError::Taken)?).await.map_err(SendError::Broke)?;
                     return Ok(self.keep(at, sender, response));
                 }
                 Err(error) => last = error,
@@ -140,25 +144,27 @@ impl Pool {
         response.map(|body| PooledBody::http1(body, sender, Arc::clone(self), at))
     }
 
-    async fn send_http2(self: &Arc<Self>, mut request: Request<Inbound>) -> Result<Response<PooledBody>, SendError> {
-        *request.uri_mut() = self.absolute(&request)?;
+    async fn send_http2(self: &Arc<Self>, unsent: &mut Unsent) -> Result<Response<PooledBody>, SendError> {
+        let request = unsent.as_mut().ok_or(SendError::Taken)?;
+        *request.uri_mut() = self.absolute(request)?;
         request.headers_mut().remove(header::HOST);
         let mut last = SendError::ConnectTimeout;
         for (_, server) in self.servers() {
             if let Some(mut sender) = server.shared() {
-                match sender.try_send_request(request).await {
+                match sender.try_send_request(unsent.take().ok_or(SendError::Taken)?).await {
                     Ok(response) => return Ok(response.map(PooledBody::http2)),
                     Err(mut error) => match error.take_message() {
                         // The server had closed the shared connection; it saw nothing of the request.
-                        Some(unsent) => request = unsent,
+                        Some(request) => *unsent = Some(request),
                         None => return Err(SendError::Broke(error.into_error())),
                     },
                 }
             }
-            match self.connector.http2(&server.server).await {
+            match Box::pin(self.connector.http2(&server.server)).await {
                 Ok(mut sender) => {
                     server.share(&sender);
-                    let response = sender.send_request(request).await.map_err(SendError::Broke)?;
+                    let response =
+                        sender.send_request(unsent.take().ok_or(SendError::Taken)?).await.map_err(SendError::Broke)?;
                     return Ok(response.map(PooledBody::http2));
                 }
                 Err(error) => last = error,
