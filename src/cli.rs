@@ -33,6 +33,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Have a running gateway read its configuration file again; a file that is not valid changes nothing
+    Reload(Reload),
     /// Put a gateway in front of one API: local CA, first key, done
     Protect(Protect),
 }
@@ -60,6 +62,13 @@ pub(crate) struct Check {
 pub(crate) enum ConfigCommand {
     /// Print the JSON Schema of the configuration file
     Schema,
+}
+
+/// `portcullis reload`.
+#[derive(Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 /// `portcullis explain`.

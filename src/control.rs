@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use store::{KeyId, KeyRecord};
 
 pub(crate) use client::ask;
-pub(crate) use server::{bind, serve};
+pub(crate) use server::{Commands, ReloadRequest, bind, serve};
+
+use crate::{cli::Server, failure::Failure};
 
 /// Longest request or answer line. A list of some ten thousand keys fits.
 const MAX_LINE: u64 = 4 << 20;
@@ -25,6 +27,7 @@ pub(crate) enum Request {
     ListKeys,
     RollKey { id: KeyId, grace: u64 },
     RevokeKey { id: KeyId },
+    Reload,
 }
 
 /// What the gateway answers. No `Debug`: `key` is a secret on its only way to the operator.
@@ -34,6 +37,7 @@ pub(crate) enum Answer {
     Made { key: String, record: KeyRecord },
     Revoked { record: KeyRecord },
     Keys { keys: Vec<KeyRecord> },
+    Reloaded,
     Failed { message: String },
     Denied { message: String },
 }
@@ -41,4 +45,13 @@ pub(crate) enum Answer {
 /// Where the socket of a gateway with this data folder is.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("control.sock")
+}
+
+/// The data folder of the gateway that an operator means.
+pub(crate) fn data(server: Server) -> Result<PathBuf, Failure> {
+    match server {
+        Server { data: Some(data), .. } => Ok(data),
+        Server { config: Some(file), .. } => Ok(config::load(&file)?.data),
+        Server { .. } => Err(Failure::Usage("name the gateway with -c FILE or --data DIR".to_owned())),
+    }
 }

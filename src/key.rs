@@ -1,13 +1,13 @@
 //! `portcullis key`: API keys of a running gateway, over its control socket.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use comfy_table::Table;
 use serde_json::json;
 use store::{KeyId, KeyRecord};
 
 use crate::{
-    cli::{Format, KeyCommand, Server},
+    cli::{Format, KeyCommand},
     control::{self, Answer, Request},
     failure::{Failure, Outcome},
     output,
@@ -24,17 +24,9 @@ pub(crate) fn run(command: KeyCommand) -> Outcome {
         }
         KeyCommand::Revoke { server, id, output } => (server, Request::RevokeKey { id: KeyId(id) }, output.format),
     };
-    let answer = control::ask(&data(server)?, &request)?;
+    let answer = control::ask(&control::data(server)?, &request)?;
     show(answer, format)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn data(server: Server) -> Result<PathBuf, Failure> {
-    match server {
-        Server { data: Some(data), .. } => Ok(data),
-        Server { config: Some(file), .. } => Ok(config::load(&file)?.data),
-        Server { .. } => Err(Failure::Usage("name the gateway with -c FILE or --data DIR".to_owned())),
-    }
 }
 
 fn show(answer: Answer, format: Format) -> Result<(), Failure> {
@@ -53,6 +45,7 @@ fn show(answer: Answer, format: Format) -> Result<(), Failure> {
         }
         (Answer::Keys { keys }, Format::Json) => output::print_json(&json!({ "keys": keys })),
         (Answer::Keys { keys }, Format::Table) => output::print(&table(&keys)),
+        (Answer::Reloaded, _) => Err(Failure::Refused("the gateway answered another command".to_owned())),
         (Answer::Failed { message }, _) => Err(Failure::Refused(message)),
         (Answer::Denied { message }, _) => Err(Failure::NotAuthenticated(message)),
     }

@@ -9,6 +9,7 @@ mod key;
 mod key_source;
 mod output;
 mod protect;
+mod reload;
 mod schema;
 mod serve;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Schema } => schema::run(),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),
+        Command::Reload(arguments) => reload::run(arguments),
         Command::Protect(arguments) => protect::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

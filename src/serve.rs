@@ -1,6 +1,11 @@
 //! `portcullis serve -c FILE`, and the composition root: configuration, store, gateway, control socket.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use config::{Config, ListenerSecurity};
 use gateway::{Gateway, Running, Sources};
@@ -8,10 +13,12 @@ use store::{Store, api_key};
 use tokio::{
     runtime::Runtime,
     signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
 };
 
 use crate::{
-    cli, control,
+    cli,
+    control::{self, Commands, ReloadRequest},
     failure::{Failure, Outcome},
     key_source::StoredKeys,
 };
@@ -21,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &cli::Serve) -> Outcome {
     let config = config::load(&arguments.config)?;
-    runtime()?.block_on(async { Server::start(config).await?.until_signal().await })
+    runtime()?.block_on(async { Server::start(config, Some(&arguments.config)).await?.until_signal().await })
 }
 
 /// The runtime for everything but requests: the store, the control socket, issuers' keys. One thread does.
@@ -34,16 +41,24 @@ pub(crate) struct Server {
     running: Running,
     keys: Arc<StoredKeys>,
     schemes: Vec<&'static str>,
+    /// What a reload reads.
+    file: Option<PathBuf>,
+    reloads: mpsc::Receiver<ReloadRequest>,
+    signals: Signals,
+}
+
+/// The signals that mean something to a gateway.
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Server {
-    /// Starts everything and says on standard error where it listens.
-    pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
+    /// Starts everything and says on standard error where it listens. `file` is what a reload reads.
+    pub(crate) async fn start(config: Config, file: Option<&Path>) -> Result<Self, Failure> {
         // First of all: a signal during the start must not leave the default action, which kills.
-        let terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
+        let signals = Signals::listen().map_err(Failure::Runtime)?;
         let store = Store::open(&config.data).await?;
         let control = control::bind(&config.data)?;
         let keys = Arc::new(StoredKeys::new(store));
@@ -52,8 +67,10 @@ impl Server {
             Sources { keys: Arc::clone(&keys) as _, parse_key: api_key::digest_of, key_prefix: api_key::PREFIX };
         let running = Gateway::start(config, sources)?;
         tokio::spawn(Arc::clone(&keys).follow());
-        tokio::spawn(control::serve(control, Arc::clone(&keys)));
-        let server = Self { running, keys, schemes, terminate, interrupt };
+        let (reload, reloads) = mpsc::channel(1);
+        tokio::spawn(control::serve(control, Commands { keys: Arc::clone(&keys), reload }));
+        let file = file.map(Path::to_owned);
+        let server = Self { running, keys, schemes, file, reloads, signals };
         for url in server.urls() {
             eprintln!("listening on {url}");
         }
@@ -72,25 +89,79 @@ impl Server {
     }
 
     /// Runs until SIGTERM or SIGINT, then drains; a second signal ends the drain.
-    pub(crate) async fn until_signal(self) -> Outcome {
-        let Self { running, keys, mut terminate, mut interrupt, .. } = self;
-        any(&mut terminate, &mut interrupt).await;
+    pub(crate) async fn until_signal(mut self) -> Outcome {
+        loop {
+            tokio::select! {
+                meaning = self.signals.next() => match meaning {
+                    Meaning::End => break,
+                    Meaning::Reload => {
+                        // What came of it is said on standard error.
+                        let _ = self.reload();
+                    }
+                },
+                Some(request) = self.reloads.recv() => {
+                    // A command that was broken off no longer listens.
+                    let _ = request.send(self.reload());
+                }
+            }
+        }
+        let Self { running, keys, mut signals, .. } = self;
         eprintln!("draining for at most {} s; a second signal ends it now", GRACE.as_secs());
         tokio::select! {
             () = running.drain(GRACE) => {}
-            () = any(&mut terminate, &mut interrupt) => {}
+            () = signals.end() => {}
         }
         keys.write_uses().await?;
         keys.store().close().await;
         eprintln!("stopped");
         Ok(ExitCode::SUCCESS)
     }
+
+    /// Reads the file again and puts it in force; a file that is not valid changes nothing.
+    fn reload(&self) -> Result<(), String> {
+        let reloaded = match &self.file {
+            None => Err("this gateway has no configuration file; run `portcullis serve -c FILE`".to_owned()),
+            Some(file) => config::load(file)
+                .map_err(|report| report.to_string())
+                .and_then(|config| self.running.reload(config).map_err(|error| error.to_string())),
+        };
+        match &reloaded {
+            Ok(()) => eprintln!("reloaded"),
+            Err(message) => eprintln!("{message}\nnot reloaded: the configuration in force stays"),
+        }
+        reloaded
+    }
 }
 
-async fn any(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What a signal asks for.
+enum Meaning {
+    End,
+    Reload,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Meaning {
+        tokio::select! {
+            _ = self.terminate.recv() => Meaning::End,
+            _ = self.interrupt.recv() => Meaning::End,
+            _ = self.hang_up.recv() => Meaning::Reload,
+        }
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

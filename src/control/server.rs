@@ -6,6 +6,7 @@ use store::{KeyId, NewKey, StoreError};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
+    sync::{mpsc, oneshot},
 };
 
 use super::{Answer, MAX_LINE, Request, path};
@@ -14,6 +15,16 @@ use crate::{failure::Failure, key_source::StoredKeys, output::now};
 /// How long a peer may take for its one line.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ROOT: u32 = 0;
+
+/// Asks the one who runs the gateway to reload; the sender takes what came of it.
+pub(crate) type ReloadRequest = oneshot::Sender<Result<(), String>>;
+
+/// What commands act on.
+#[derive(Clone)]
+pub(crate) struct Commands {
+    pub(crate) keys: Arc<StoredKeys>,
+    pub(crate) reload: mpsc::Sender<ReloadRequest>,
+}
 
 /// Binds the socket, replacing one that a dead process left behind. Must be called within a runtime.
 pub(crate) fn bind(data: &Path) -> Result<UnixListener, Failure> {
@@ -32,12 +43,12 @@ pub(crate) fn bind(data: &Path) -> Result<UnixListener, Failure> {
 }
 
 /// Answers commands until the task is dropped.
-pub(crate) async fn serve(listener: UnixListener, keys: Arc<StoredKeys>) -> Result<(), Failure> {
+pub(crate) async fn serve(listener: UnixListener, commands: Commands) -> Result<(), Failure> {
     let own_user = own_user().map_err(Failure::Runtime)?;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(tokio::time::timeout(PATIENCE, converse(stream, own_user, Arc::clone(&keys))));
+                tokio::spawn(tokio::time::timeout(PATIENCE, converse(stream, own_user, commands.clone())));
             }
             // Out of descriptors, most likely: wait rather than spin.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -51,13 +62,13 @@ fn own_user() -> io::Result<u32> {
     Ok(one.peer_cred()?.uid())
 }
 
-async fn converse(mut stream: UnixStream, own_user: u32, keys: Arc<StoredKeys>) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, own_user: u32, commands: Commands) -> io::Result<()> {
     let user = stream.peer_cred()?.uid();
     let answer = if user == ROOT || user == own_user {
         match read(&mut stream).await? {
-            Ok(request) => {
-                act(&keys, request, user).await.unwrap_or_else(|error| Answer::Failed { message: error.to_string() })
-            }
+            Ok(request) => act(&commands, request, user)
+                .await
+                .unwrap_or_else(|error| Answer::Failed { message: error.to_string() }),
             Err(error) => Answer::Failed { message: format!("the command cannot be read: {error}") },
         }
     } else {
@@ -76,7 +87,8 @@ async fn read(stream: &mut UnixStream) -> io::Result<Result<Request, serde_json:
     Ok(serde_json::from_slice(&line))
 }
 
-async fn act(keys: &StoredKeys, request: Request, user: u32) -> Result<Answer, StoreError> {
+async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer, StoreError> {
+    let keys = &commands.keys;
     match request {
         Request::CreateKey { owner, name, scopes, expires_in } => {
             let new = NewKey { owner, name, scopes, expires_in: Duration::from_secs(expires_in) };
@@ -99,6 +111,16 @@ async fn act(keys: &StoredKeys, request: Request, user: u32) -> Result<Answer, S
             let record = revoked?;
             log(user, "revoked", &id);
             Ok(Answer::Revoked { record })
+        }
+        Request::Reload => {
+            let (asked, answered) = oneshot::channel();
+            let gone = |()| "the gateway is stopping".to_owned();
+            let asked = commands.reload.send(asked).await.map_err(|_| gone(()));
+            let outcome = match asked {
+                Ok(()) => answered.await.unwrap_or_else(|_| Err(gone(()))),
+                Err(message) => Err(message),
+            };
+            Ok(outcome.map_or_else(|message| Answer::Failed { message }, |()| Answer::Reloaded))
         }
     }
 }

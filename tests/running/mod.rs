@@ -111,6 +111,11 @@ impl Gate {
         Curl { ca: folder.join("ca.pem"), folder, host: "localhost", address: self.address }
     }
 
+    /// Sends a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Resident memory now.
     pub fn resident_kib(&self) -> u64 {
         self.process.status_kib("VmRSS:")

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::Value;
 
 use super::Gate;
@@ -44,7 +44,7 @@ pub fn request(gate: &Gate, method: &str, target: &str, fields: &[&str], body: &
 
 /// Sends exact bytes and reads until the connection closes.
 pub fn raw(gate: &Gate, bytes: &[u8]) -> Answer {
-    let mut stream = connect(gate);
+    let mut stream = connect(gate, None);
     // A gateway that has seen enough closes before it has read all.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
@@ -58,7 +58,12 @@ pub struct Connection(StreamOwned<ClientConnection, TcpStream>);
 
 impl Connection {
     pub fn open(gate: &Gate) -> Self {
-        Self(connect(gate))
+        Self(connect(gate, None))
+    }
+
+    /// Opens one with a client's certificate, by the name of its file.
+    pub fn open_as(gate: &Gate, client: &str) -> Self {
+        Self(connect(gate, Some(client)))
     }
 
     /// Sends one request and reads its answer by its Content-Length.
@@ -78,15 +83,32 @@ impl Connection {
     }
 }
 
-fn connect(gate: &Gate) -> StreamOwned<ClientConnection, TcpStream> {
+/// The certificate that a new connection is answered with.
+pub fn certificate(gate: &Gate) -> Vec<u8> {
+    let mut stream = connect(gate, None);
+    stream.flush().unwrap();
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
+    stream.conn.peer_certificates().unwrap()[0].to_vec()
+}
+
+fn connect(gate: &Gate, client: Option<&str>) -> StreamOwned<ClientConnection, TcpStream> {
+    let file = |name: String| File::open(gate.folder.path().join(name)).unwrap();
     let mut roots = RootCertStore::empty();
-    let pem = File::open(gate.folder.path().join("ca.pem")).unwrap();
-    for anchor in CertificateDer::pem_reader_iter(pem) {
+    for anchor in CertificateDer::pem_reader_iter(file("ca.pem".into())) {
         roots.add(anchor.unwrap()).unwrap();
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let config =
-        builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+    let config = match client {
+        None => builder.with_no_client_auth(),
+        Some(name) => {
+            let chain = CertificateDer::pem_reader_iter(file(format!("{name}.pem"))).map(Result::unwrap).collect();
+            let key = PrivateKeyDer::from_pem_reader(file(format!("{name}.key"))).unwrap();
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
     let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     StreamOwned::new(connection, TcpStream::connect(gate.address).unwrap())
 }

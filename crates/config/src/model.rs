@@ -79,7 +79,7 @@ impl fmt::Debug for Certificate {
 }
 
 /// Which client certificates a listener accepts, and who they stand for.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificates {
     /// Trust anchors.
     pub ca: Vec<CertificateDer<'static>>,
@@ -88,7 +88,7 @@ pub struct ClientCertificates {
 }
 
 /// One client known by its certificate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateClient {
     /// The name it has in logs and upstream.
     pub name: String,
@@ -148,7 +148,7 @@ impl fmt::Debug for IssuerKeys {
 }
 
 /// A key document that is fetched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteKeys {
     /// Absolute URL. For discovery: the issuer itself.
     pub url: http::Uri,

@@ -96,6 +96,12 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
 /// What is known of a request so far. Written when its answer has ended, however it ended.
 pub(crate) struct Record {
     pub(crate) request_id: RequestId,

@@ -2,12 +2,22 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use config::{Issuer, IssuerName};
+use arc_swap::ArcSwap;
+use config::{ClientCertificates, Issuer, IssuerName};
 use ipnet::IpNet;
 
 use crate::{
-    access_log::Log, authenticate::Verified, identity_token::IdentitySigner, issuer::KeySets, limit::Limiter,
-    request_id::RequestIds, route::Routes, sources::Sources, upstream::Pools, watch::Clock,
+    access_log::Log,
+    authenticate::Verified,
+    identity_token::IdentitySigner,
+    issuer::KeySets,
+    limit::Limiter,
+    listen::Entrance,
+    request_id::RequestIds,
+    route::Routes,
+    sources::Sources,
+    upstream::Pools,
+    watch::{Clock, Patience},
 };
 
 /// A configuration in force, shared by all workers and never changed.
@@ -17,9 +27,38 @@ pub(crate) struct Snapshot {
     pub(crate) limiter: Limiter,
     pub(crate) issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     pub(crate) key_sets: Arc<KeySets>,
-    pub(crate) identity: IdentitySigner,
+    pub(crate) identity: Arc<IdentitySigner>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) sources: Sources,
+    /// In the order of the configuration.
+    pub(crate) entrances: Vec<Arc<Entrance>>,
+    pub(crate) patience: Patience,
+}
+
+impl Snapshot {
+    /// Whose certificates a listener takes.
+    pub(crate) fn client_rules(&self, listener: usize) -> Option<&Arc<ClientCertificates>> {
+        self.entrances.get(listener)?.tls.as_ref()?.clients.as_ref()
+    }
+}
+
+/// The gate that a worker decides with now. A reload puts another in its place; requests under way keep theirs, so none
+/// sees two configurations.
+pub(crate) struct Current(ArcSwap<Gate>);
+
+impl Current {
+    pub(crate) fn new(gate: Gate) -> Arc<Self> {
+        Arc::new(Self(ArcSwap::from_pointee(gate)))
+    }
+
+    /// The gate for one request, or for one connection's handshake.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        self.0.load_full()
+    }
+
+    pub(crate) fn replace(&self, gate: Gate) {
+        self.0.store(Arc::new(gate));
+    }
 }
 
 /// One worker's gate. Its caches, pools and log buffer are the worker's own, so nothing on the hot path is contended.
@@ -27,7 +66,7 @@ pub(crate) struct Gate {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) pools: Pools,
     pub(crate) verified: Verified,
-    pub(crate) ids: RequestIds,
+    pub(crate) ids: Arc<RequestIds>,
     pub(crate) log: Arc<Log>,
     pub(crate) clock: Arc<Clock>,
 }

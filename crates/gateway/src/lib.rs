@@ -27,4 +27,4 @@ mod watch;
 
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use sources::{KeySource, KnownKey, Lookup, SourceUnavailable, Sources};
-pub use start::{Gateway, Running, StartError};
+pub use start::{Gateway, ReloadError, Running, StartError};

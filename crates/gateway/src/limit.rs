@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash},
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -30,7 +30,12 @@ const SHARD_CAPACITY: usize = 32 * 1024;
 /// The limits of all APIs.
 pub(crate) struct Limiter {
     started: Instant,
-    apis: Vec<Vec<Limit>>,
+    apis: Vec<ApiLimits>,
+}
+
+struct ApiLimits {
+    api: String,
+    limits: Vec<Arc<Limit>>,
 }
 
 struct Limit {
@@ -42,15 +47,24 @@ struct Limit {
 }
 
 impl Limiter {
-    /// Buckets for the limits of each API, all of them full.
-    pub(crate) fn new(apis: &[config::Api]) -> Self {
-        let limits = |api: &config::Api| api.rate_limits.iter().map(Limit::new).collect();
-        Self { started: Instant::now(), apis: apis.iter().map(limits).collect() }
+    /// Buckets for the limits of each API. A limit that stays the same in a reload keeps its buckets: it would otherwise
+    /// be a fresh allowance for everybody.
+    pub(crate) fn new(apis: &[config::Api], previous: Option<&Self>) -> Self {
+        let kept = |api: &str, rule: &RateLimit| {
+            let before = previous?.apis.iter().find(|limits| limits.api == api)?;
+            before.limits.iter().find(|limit| limit.rule == *rule).cloned()
+        };
+        let limits = |api: &config::Api| {
+            let limit = |rule| kept(&api.name, rule).unwrap_or_else(|| Arc::new(Limit::new(rule)));
+            ApiLimits { api: api.name.clone(), limits: api.rate_limits.iter().map(limit).collect() }
+        };
+        let started = previous.map_or_else(Instant::now, |previous| previous.started);
+        Self { started, apis: apis.iter().map(limits).collect() }
     }
 
     /// Takes a request from every limit of its API, or from none (429).
     pub(crate) fn admit(&self, peer: &Peer, identified: Identified) -> Result<Identified, Refusal> {
-        let limits = self.apis.get(identified.route.api_index).map_or(&[][..], Vec::as_slice);
+        let limits = self.apis.get(identified.route.api_index).map_or(&[][..], |api| api.limits.as_slice());
         if limits.is_empty() {
             return Ok(identified);
         }

@@ -2,18 +2,19 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    path::PathBuf,
+    sync::{Arc, mpsc::SyncSender},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use config::Config;
+use config::{Config, Upstream};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     access_log::{self, Log},
     authenticate::Verified,
-    gate::{Gate, Limits, Snapshot},
+    gate::{Current, Gate, Limits, Snapshot},
     identity_token::{IdentityKeyError, IdentitySigner},
     issuer::KeySets,
     limit::Limiter,
@@ -56,14 +57,30 @@ pub enum StartError {
     Randomness,
 }
 
+/// Why a gateway that runs did not take another configuration. It goes on with the one it has.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// What is bound at the start cannot change under connections that use it.
+    #[error("{0} cannot change while the gateway runs; restart it")]
+    NeedsRestart(&'static str),
+    /// A part of the new configuration cannot be set up.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
 /// The gateway.
 pub struct Gateway;
 
 /// A gateway that runs.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    /// What the configuration asked for; a port of 0 stays one here.
+    configured: Vec<SocketAddr>,
+    data: PathBuf,
+    workers_configured: Option<usize>,
     stop: watch::Sender<bool>,
     census: Arc<Census>,
+    gates: Vec<Arc<Current>>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -72,50 +89,29 @@ impl Gateway {
     /// keys of issuers.
     pub fn start(config: Config, sources: Sources) -> Result<Running, StartError> {
         let census = Census::new(config.limits.connections, config.limits.connections_per_address);
-        let writer = access_log::start_writer(&config.monitoring.access_log).map_err(StartError::AccessLog)?;
-        let entrances = entrances(&config, &census)?;
-        let snapshot = Arc::new(Snapshot {
-            routes: Routes::new(&config.apis),
-            limits: Limits::from(&config.limits),
-            limiter: Limiter::new(&config.apis),
-            key_sets: KeySets::start(&config.issuers),
-            identity: IdentitySigner::open(&config.data)?,
-            trusted_proxies: config.trusted_proxies.clone(),
-            issuers: config.issuers,
-            sources,
-        });
-        let count = config.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let upstreams: Vec<_> = config.apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
-        let patience = Patience {
-            header: config.limits.header_timeout,
-            keep_alive: config.limits.keep_alive,
-            stream: config.limits.stream_idle,
-        };
+        let configured: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.address).collect();
+        let (data, workers_configured) = (config.data.clone(), config.workers);
+        let identity = Arc::new(IdentitySigner::open(&config.data)?);
+        let plan = Plan::new(config, sources, identity, &census, None)?;
         let (stop, stopped) = watch::channel(false);
-        let mut running = Running { addresses: Vec::new(), stop, census, workers: Vec::new() };
-        let mut addresses: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.address).collect();
+        let count = workers_configured.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let mut addresses = configured.clone();
+        let (mut gates, mut workers) = (Vec::new(), Vec::new());
         for number in 0..count.max(1) {
             let mut sockets = Vec::new();
-            for (address, entrance) in addresses.iter_mut().zip(&entrances) {
+            for address in &mut addresses {
                 let bind_error = |source| StartError::Bind { address: *address, source };
                 let socket = listen::bind(*address).map_err(bind_error)?;
                 // Port 0 is chosen by the first worker and shared by the others.
                 *address = socket.local_addr().map_err(bind_error)?;
-                sockets.push((socket, Arc::clone(entrance)));
+                sockets.push(socket);
             }
-            let pools = Pools::new(&upstreams).map_err(|error| StartError::Upstreams(error.to_string()))?;
-            let gate = Gate {
-                snapshot: Arc::clone(&snapshot),
-                pools,
-                verified: Verified::default(),
-                ids: RequestIds::new().map_err(|_| StartError::Randomness)?,
-                log: Arc::new(Log::new(writer.clone())),
-                clock: Arc::new(Clock::new()),
-            };
-            running.workers.push(start_worker(number, Arc::new(gate), sockets, patience, stopped.clone())?);
+            let ids = Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?);
+            let current = Current::new(plan.gate(ids, Arc::new(Clock::new()))?);
+            workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
+            gates.push(current);
         }
-        running.addresses = addresses;
-        Ok(running)
+        Ok(Running { addresses, configured, data, workers_configured, stop, census, gates, workers })
     }
 }
 
@@ -123,6 +119,39 @@ impl Running {
     /// Addresses of the listeners in the order of the configuration, with real ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Puts another configuration in force: requests that begin later see all of it, requests under way none. On an
+    /// error nothing has changed. Must be called within the runtime that started the gateway.
+    pub fn reload(&self, config: Config) -> Result<(), ReloadError> {
+        if !config.listeners.iter().map(|listener| listener.address).eq(self.configured.iter().copied()) {
+            return Err(ReloadError::NeedsRestart("the addresses of `listeners`"));
+        }
+        if config.data != self.data {
+            return Err(ReloadError::NeedsRestart("`data`"));
+        }
+        if config.workers != self.workers_configured {
+            return Err(ReloadError::NeedsRestart("`workers`"));
+        }
+        let Some(first) = self.gates.first() else {
+            return Err(ReloadError::NeedsRestart("a gateway without workers"));
+        };
+        let before = Arc::clone(&first.gate().snapshot);
+        let limits = config.limits.clone();
+        let (sources, identity) = (before.sources.clone(), Arc::clone(&before.identity));
+        let plan = Plan::new(config, sources, identity, &self.census, Some(&before))?;
+        let gates: Vec<Gate> = self
+            .gates
+            .iter()
+            .map(|current| current.gate())
+            .map(|old| plan.gate(Arc::clone(&old.ids), Arc::clone(&old.clock)))
+            .collect::<Result<_, _>>()?;
+        // Nothing can fail from here on.
+        self.census.limit(limits.connections, limits.connections_per_address);
+        for (current, gate) in self.gates.iter().zip(gates) {
+            current.replace(gate);
+        }
+        Ok(())
     }
 
     /// Accepts no more, lets requests under way end, and closes what is left after `grace`.
@@ -141,43 +170,78 @@ impl Running {
     }
 }
 
-fn entrances(config: &Config, census: &Arc<Census>) -> Result<Vec<Arc<Entrance>>, StartError> {
-    let entrance = |listener| Ok(Arc::new(Entrance::new(listener, &config.limits, census)?));
-    config.listeners.iter().map(entrance).collect()
+/// A configuration made ready: what all workers share, and what each makes its own gate from.
+struct Plan {
+    snapshot: Arc<Snapshot>,
+    upstreams: Vec<Arc<Upstream>>,
+    writer: Option<SyncSender<Vec<u8>>>,
 }
 
-type Sockets = Vec<(std::net::TcpListener, Arc<Entrance>)>;
+impl Plan {
+    fn new(
+        config: Config,
+        sources: Sources,
+        identity: Arc<IdentitySigner>,
+        census: &Arc<Census>,
+        before: Option<&Snapshot>,
+    ) -> Result<Self, StartError> {
+        let entrance = |listener| Ok::<_, StartError>(Arc::new(Entrance::new(listener, &config.limits, census)?));
+        let entrances = config.listeners.iter().map(entrance).collect::<Result<_, _>>()?;
+        let writer = access_log::start_writer(&config.monitoring.access_log).map_err(StartError::AccessLog)?;
+        let snapshot = Snapshot {
+            routes: Routes::new(&config.apis),
+            limits: Limits::from(&config.limits),
+            limiter: Limiter::new(&config.apis, before.map(|before| &before.limiter)),
+            key_sets: KeySets::start(&config.issuers, before.map(|before| before.key_sets.as_ref())),
+            identity,
+            trusted_proxies: config.trusted_proxies,
+            issuers: config.issuers,
+            sources,
+            entrances,
+            patience: Patience::from(&config.limits),
+        };
+        let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
+        Ok(Self { snapshot: Arc::new(snapshot), upstreams, writer })
+    }
+
+    /// A worker's gate. Its ids and its clock outlive configurations.
+    fn gate(&self, ids: Arc<RequestIds>, clock: Arc<Clock>) -> Result<Gate, StartError> {
+        let pools = Pools::new(&self.upstreams).map_err(|error| StartError::Upstreams(error.to_string()))?;
+        let log = Arc::new(Log::new(self.writer.clone()));
+        Ok(Gate { snapshot: Arc::clone(&self.snapshot), pools, verified: Verified::default(), ids, log, clock })
+    }
+}
 
 fn start_worker(
     number: usize,
-    gate: Arc<Gate>,
-    sockets: Sockets,
-    patience: Patience,
+    current: Arc<Current>,
+    sockets: Vec<std::net::TcpListener>,
     stop: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    let work = move || runtime.block_on(work(gate, sockets, patience, stop));
+    let work = move || runtime.block_on(work(current, sockets, stop));
     std::thread::Builder::new().name(format!("worker-{number}")).spawn(work).map_err(StartError::Worker)
 }
 
 /// Serves until the other end of `stop` is dropped.
-async fn work(gate: Arc<Gate>, sockets: Sockets, patience: Patience, mut stop: watch::Receiver<bool>) {
+async fn work(current: Arc<Current>, sockets: Vec<std::net::TcpListener>, mut stop: watch::Receiver<bool>) {
     let sweeper = Arc::new(Sweeper::default());
-    for (socket, entrance) in sockets {
+    for (position, socket) in sockets.into_iter().enumerate() {
         // The socket is a listening one by construction; one that the runtime refuses is not served.
         let Ok(listener) = TcpListener::from_std(socket) else { continue };
-        tokio::spawn(listen::serve(Arc::clone(&gate), entrance, listener, Arc::clone(&sweeper), stop.clone()));
+        let (current, sweeper) = (Arc::clone(&current), Arc::clone(&sweeper));
+        tokio::spawn(listen::serve(current, position, listener, sweeper, stop.clone()));
     }
-    let (log, clock) = (Arc::clone(&gate.log), Arc::clone(&gate.clock));
-    tokio::spawn(async move { sweeper.run(&clock, patience).await });
-    let flushing = Arc::clone(&log);
+    let (swept, clock) = (Arc::clone(&current), Arc::clone(&current.gate().clock));
+    tokio::spawn(async move { sweeper.run(&clock, || swept.gate().snapshot.patience).await });
+    let flushed = Arc::clone(&current);
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_millis(200));
         loop {
             interval.tick().await;
-            flushing.flush();
+            flushed.gate().log.flush();
         }
     });
     while stop.changed().await.is_ok() {}
-    log.flush();
+    current.gate().log.flush();
 }

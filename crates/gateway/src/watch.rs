@@ -120,6 +120,12 @@ pub(crate) struct Patience {
     pub(crate) stream: Duration,
 }
 
+impl From<&config::GlobalLimits> for Patience {
+    fn from(limits: &config::GlobalLimits) -> Self {
+        Self { header: limits.header_timeout, keep_alive: limits.keep_alive, stream: limits.stream_idle }
+    }
+}
+
 /// All connections of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Sweeper {
@@ -133,12 +139,12 @@ impl Sweeper {
     }
 
     /// Sweeps every second, for ever.
-    pub(crate) async fn run(&self, clock: &Clock, limits: Patience) {
+    pub(crate) async fn run(&self, clock: &Clock, limits: impl Fn() -> Patience) {
         let mut interval = tokio::time::interval(Duration::from_secs(1));
         loop {
             interval.tick().await;
             clock.tick();
-            self.sweep(clock.coarse(), &limits);
+            self.sweep(clock.coarse(), &limits());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use config::{CertificateClient, CertificateIdentity};
+use config::{CertificateIdentity, ClientCertificates};
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
@@ -17,15 +17,22 @@ pub(crate) enum CertificateHolder {
     Nobody,
     /// A valid certificate of no known client, or of several.
     Unknown,
-    /// A known client.
-    Client(Arc<Caller>),
+    /// A client that these rules knew at the handshake.
+    Client(Arc<Caller>, Arc<ClientCertificates>),
 }
 
 impl CertificateHolder {
-    /// The caller, or why there is none.
-    pub(super) fn prove(&self, challenge: Challenge) -> Result<Arc<Caller>, Refusal> {
+    /// The caller, or why there is none. `rules` are those in force: a handshake under others proves nothing any more.
+    pub(super) fn prove(
+        &self,
+        rules: Option<&Arc<ClientCertificates>>,
+        challenge: Challenge,
+    ) -> Result<Arc<Caller>, Refusal> {
         match self {
-            Self::Client(caller) => Ok(Arc::clone(caller)),
+            Self::Client(caller, known_by) => {
+                let in_force = rules.is_some_and(|rules| Arc::ptr_eq(rules, known_by) || rules == known_by);
+                if in_force { Ok(Arc::clone(caller)) } else { Err(Refusal::UnknownCertificate) }
+            }
             Self::Unknown => Err(Refusal::UnknownCertificate),
             Self::Nobody => Err(Refusal::NoCredential(challenge)),
         }
@@ -33,18 +40,17 @@ impl CertificateHolder {
 }
 
 /// Finds the one client that a verified leaf certificate stands for. Two that match are none: the file is ambiguous.
-pub(crate) fn identify(leaf: &CertificateDer<'_>, clients: &[CertificateClient]) -> CertificateHolder {
+pub(crate) fn identify(leaf: &CertificateDer<'_>, rules: Option<&Arc<ClientCertificates>>) -> CertificateHolder {
+    let Some(rules) = rules else { return CertificateHolder::Unknown };
     let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
         return CertificateHolder::Unknown;
     };
-    let mut matching = clients.iter().filter(|client| matches(&certificate, &client.identity));
+    let mut matching = rules.clients.iter().filter(|client| matches(&certificate, &client.identity));
     match (matching.next(), matching.next()) {
-        (Some(client), None) => CertificateHolder::Client(Caller::new(
-            "client_certificate",
-            client.name.clone(),
-            client.name.clone(),
-            client.scopes.clone(),
-        )),
+        (Some(client), None) => {
+            let (name, scopes) = (client.name.clone(), client.scopes.clone());
+            CertificateHolder::Client(Caller::new("client_certificate", name.clone(), name, scopes), Arc::clone(rules))
+        }
         _ => CertificateHolder::Unknown,
     }
 }

@@ -93,7 +93,9 @@ async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -
         Some(Credential::Token(token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => {
             jwt::prove(gate, by, token).await
         }
-        None if by.contains(&Method::ClientCertificate) => peer.certificate.prove(challenge(by)),
+        None if by.contains(&Method::ClientCertificate) => {
+            peer.certificate.prove(gate.snapshot.client_rules(peer.listener), challenge(by))
+        }
         // A credential of another kind than the route accepts is as good as none.
         Some(_) | None => Err(Refusal::NoCredential(challenge(by))),
     }

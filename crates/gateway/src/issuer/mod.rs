@@ -51,8 +51,17 @@ struct KeySet {
 
 impl KeySets {
     /// Takes keys that are at hand, and begins to fetch the others. Must be called within a tokio runtime.
-    pub(crate) fn start(issuers: &BTreeMap<IssuerName, Arc<Issuer>>) -> Arc<Self> {
-        let sets = issuers.iter().map(|(name, issuer)| (name.clone(), Arc::new(KeySet::new(issuer)))).collect();
+    ///
+    /// An issuer whose keys come from the same place as before a reload keeps what was fetched, and its cool-down.
+    pub(crate) fn start(issuers: &BTreeMap<IssuerName, Arc<Issuer>>, previous: Option<&Self>) -> Arc<Self> {
+        let kept = |name: &IssuerName, issuer: &Issuer| {
+            let set = previous?.0.get(name)?;
+            set.has_source_of(issuer).then(|| Arc::clone(set))
+        };
+        let set = |(name, issuer): (&IssuerName, &Arc<Issuer>)| {
+            (name.clone(), kept(name, issuer).unwrap_or_else(|| Arc::new(KeySet::new(issuer))))
+        };
+        let sets = issuers.iter().map(set).collect();
         let sets = Arc::new(Self(sets));
         for name in sets.0.iter().filter(|(_, set)| set.is_remote()).map(|(name, _)| name.clone()) {
             let sets = Arc::downgrade(&sets);
@@ -105,6 +114,15 @@ impl KeySet {
             current: ArcSwapOption::from(at_hand.map(snapshot)),
             attempted: AtomicU64::new(0),
             fetching: Arc::default(),
+        }
+    }
+
+    fn has_source_of(&self, issuer: &Issuer) -> bool {
+        match (&self.issuer.keys, &issuer.keys) {
+            (IssuerKeys::Discovery(one), IssuerKeys::Discovery(other))
+            | (IssuerKeys::JwksUri(one), IssuerKeys::JwksUri(other)) => one == other,
+            // What comes with the configuration is taken from it anew.
+            _ => false,
         }
     }
 

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Census, Peer, ServerTls, TlsSetupError, connection};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
-    gate::Gate,
+    gate::Current,
     watch::{Pulse, Sweeper},
 };
 
@@ -59,10 +59,10 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener
     Ok(socket.into())
 }
 
-/// Accepts until `stop` turns true.
+/// Accepts at a listener of the configuration, by its position, until `stop` turns true.
 pub(crate) async fn serve(
-    gate: Arc<Gate>,
-    entrance: Arc<Entrance>,
+    current: Arc<Current>,
+    position: usize,
     listener: TcpListener,
     sweeper: Arc<Sweeper>,
     mut stop: watch::Receiver<bool>,
@@ -77,19 +77,19 @@ pub(crate) async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let Some(entrance) = current.gate().snapshot.entrances.get(position).map(Arc::clone) else { continue };
         let Some(place) = entrance.census.enter(address.ip()) else { continue };
-        let (gate, entrance, sweeper, stop) =
-            (Arc::clone(&gate), Arc::clone(&entrance), Arc::clone(&sweeper), stop.clone());
+        let (current, sweeper, stop) = (Arc::clone(&current), Arc::clone(&sweeper), stop.clone());
         tokio::spawn(async move {
             let _place = place;
-            greet(gate, &entrance, &sweeper, stream, address, stop).await;
+            greet(current, (position, &entrance), &sweeper, stream, address, stop).await;
         });
     }
 }
 
 async fn greet(
-    gate: Arc<Gate>,
-    entrance: &Entrance,
+    current: Arc<Current>,
+    (position, entrance): (usize, &Entrance),
     sweeper: &Sweeper,
     stream: TcpStream,
     address: SocketAddr,
@@ -98,10 +98,12 @@ async fn greet(
     // Without it, small answers wait for the other side's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let Ok(address_value) = HeaderValue::try_from(address.ip().to_canonical().to_string()) else { return };
+    let clock = Arc::clone(&current.gate().clock);
     let Some(tls) = &entrance.tls else {
-        let pulse = Pulse::new(&gate.clock, false);
+        let pulse = Pulse::new(&clock, false);
         sweeper.watch(&pulse);
         let peer = Peer {
+            listener: position,
             address,
             address_value,
             secure: false,
@@ -110,7 +112,7 @@ async fn greet(
             certificate: CertificateHolder::Nobody,
             pulse,
         };
-        return connection::serve(gate, Arc::new(peer), stream, false, &entrance.http, stop).await;
+        return connection::serve(current, Arc::new(peer), stream, false, &entrance.http, stop).await;
     };
     let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
     let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
@@ -118,16 +120,17 @@ async fn greet(
     let multiplexed = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
     let leaf = session.peer_certificates().and_then(<[_]>::first);
-    let pulse = Pulse::new(&gate.clock, multiplexed);
+    let pulse = Pulse::new(&clock, multiplexed);
     sweeper.watch(&pulse);
     let peer = Peer {
+        listener: position,
         address,
         address_value,
         secure: true,
         certificate_names: tls.names_for(server_name.as_deref()),
-        certificate: leaf.map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, &tls.clients)),
+        certificate: leaf.map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
         server_name,
         pulse,
     };
-    connection::serve(gate, Arc::new(peer), stream, multiplexed, &entrance.http, stop).await;
+    connection::serve(current, Arc::new(peer), stream, multiplexed, &entrance.http, stop).await;
 }

@@ -3,15 +3,18 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// Counts connections across workers. Touched when one opens or closes, never by a request.
 #[derive(Debug)]
 pub(crate) struct Census {
     counts: Mutex<Counts>,
-    most: usize,
-    most_of_one: usize,
+    most: AtomicUsize,
+    most_of_one: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +32,14 @@ pub(crate) struct Place {
 impl Census {
     /// Limits: connections, all and of an address.
     pub(crate) fn new(most: usize, most_of_one: usize) -> Arc<Self> {
+        let (most, most_of_one) = (AtomicUsize::new(most), AtomicUsize::new(most_of_one));
         Arc::new(Self { counts: Mutex::default(), most, most_of_one })
+    }
+
+    /// Changes the limits for connections to come.
+    pub(crate) fn limit(&self, most: usize, most_of_one: usize) {
+        self.most.store(most, Ordering::Relaxed);
+        self.most_of_one.store(most_of_one, Ordering::Relaxed);
     }
 
     /// Takes a place, or none when the gateway or the address is full.
@@ -37,7 +47,7 @@ impl Census {
         let network = network_of(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let here = counts.of.get(&network).copied().unwrap_or(0);
-        if counts.all >= self.most || here >= self.most_of_one {
+        if counts.all >= self.most.load(Ordering::Relaxed) || here >= self.most_of_one.load(Ordering::Relaxed) {
             return None;
         }
         counts.all += 1;

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::Peer;
-use crate::{gate::Gate, pipeline, watch::Pulse};
+use crate::{gate::Current, pipeline, watch::Pulse};
 
 /// HTTP/2 windows of a stream and of a connection (limits: HTTP/2 windows).
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -51,7 +51,7 @@ impl From<&config::GlobalLimits> for HttpLimits {
 
 /// Serves a connection until it ends, expires, or `stop` turns true and its requests are done.
 pub(super) async fn serve<S>(
-    gate: Arc<Gate>,
+    current: Arc<Current>,
     peer: Arc<Peer>,
     stream: S,
     multiplexed: bool,
@@ -63,7 +63,7 @@ pub(super) async fn serve<S>(
     let pulse = Arc::clone(&peer.pulse);
     let io = TokioIo::new(Watched { inner: stream, pulse: Arc::clone(&pulse) });
     let service = service_fn(move |request| {
-        let answer = pipeline::handle(Arc::clone(&gate), Arc::clone(&peer), request);
+        let answer = pipeline::handle(current.gate(), Arc::clone(&peer), request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     if multiplexed {

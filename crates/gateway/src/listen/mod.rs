@@ -19,6 +19,8 @@ use crate::{authenticate::CertificateHolder, watch::Pulse};
 
 /// The other end of a connection: what the transport proved about it.
 pub(crate) struct Peer {
+    /// Position of its listener in the configuration.
+    pub(crate) listener: usize,
     pub(crate) address: SocketAddr,
     /// The address as a field value, made once.
     pub(crate) address_value: HeaderValue,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::{CertificateClient, ListenerTls};
+use config::{ClientCertificates, ListenerTls};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs::{self, Ticketer},
@@ -24,7 +24,8 @@ pub enum TlsSetupError {
 /// TLS of one listener, ready for handshakes.
 pub(crate) struct ServerTls {
     pub(crate) config: Arc<ServerConfig>,
-    pub(crate) clients: Vec<CertificateClient>,
+    /// Whose certificates it takes.
+    pub(crate) clients: Option<Arc<ClientCertificates>>,
     certificates: Arc<Certificates>,
 }
 
@@ -42,7 +43,7 @@ impl ServerTls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = Ticketer::new()?;
         config.send_tls13_tickets = 1;
-        let clients = tls.client_certificates.as_ref().map(|c| c.clients.clone()).unwrap_or_default();
+        let clients = tls.client_certificates.clone().map(Arc::new);
         Ok(Self { config: Arc::new(config), clients, certificates })
     }
 
