@@ -71,6 +71,9 @@ impl Server {
         tokio::spawn(control::serve(control, Commands { keys: Arc::clone(&keys), reload }));
         let file = file.map(Path::to_owned);
         let server = Self { running, keys, schemes, file, reloads, signals };
+        if let Some(address) = server.running.monitoring() {
+            eprintln!("monitoring on http://{address}");
+        }
         for url in server.urls() {
             eprintln!("listening on {url}");
         }

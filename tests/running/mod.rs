@@ -7,7 +7,8 @@ pub mod wire;
 
 use std::{
     fs,
-    net::SocketAddr,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::Output,
     time::{SystemTime, UNIX_EPOCH},
@@ -111,6 +112,15 @@ impl Gate {
         Curl { ca: folder.join("ca.pem"), folder, host: "localhost", address: self.address }
     }
 
+    /// A GET at the monitoring address: status line, fields and body.
+    pub fn monitor(&self, path: &str, host: &str) -> String {
+        let mut stream = TcpStream::connect(self.process.monitoring.unwrap()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Sends a signal, by its name without `SIG`.
     pub fn signal(&self, name: &str) {
         self.process.signal(name);
@@ -170,7 +180,7 @@ apis:
       - {{ match: "GET /orders/{{id}}", scopes: [orders:read] }}
       - {{ match: "POST /orders" }}
       - {{ match: "GET /open", public: "the status page" }}
-{apis}monitoring: {{ access_log: access.log }}
+{apis}monitoring: {{ address: 127.0.0.1:0, access_log: access.log }}
 "#,
         origin.address
     )
@@ -179,7 +189,7 @@ apis:
 /// A CA, a server's certificate for a name, and two clients' certificates.
 pub fn write_certificates(folder: &Path, name: &str) {
     let write = |name: &str, text: String| {
-        use std::{io::Write, os::unix::fs::OpenOptionsExt};
+        use std::os::unix::fs::OpenOptionsExt;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };

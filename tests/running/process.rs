@@ -11,6 +11,8 @@ use std::{
 /// A `portcullis` that serves. Dropped, it is gone.
 pub struct Process {
     pub address: SocketAddr,
+    /// Where its numbers are, if it serves them.
+    pub monitoring: Option<SocketAddr>,
     child: Child,
     printed: BufReader<ChildStdout>,
 }
@@ -23,16 +25,20 @@ impl Process {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
+        let mut monitoring = None;
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("the gateway ended: {said}")).unwrap();
             if let Some(address) = line.strip_prefix("listening on https://") {
                 break address.trim().parse().unwrap();
             }
+            if let Some(address) = line.strip_prefix("monitoring on http://") {
+                monitoring = Some(address.trim().parse().unwrap());
+            }
             said.push_str(&line);
         };
         std::thread::spawn(move || lines.for_each(drop));
         let printed = BufReader::new(child.stdout.take().unwrap());
-        Self { address, child, printed }
+        Self { address, monitoring, child, printed }
     }
 
     /// The next line on standard output.

@@ -127,6 +127,7 @@ pub(crate) static LIMITS: Shape = Shape {
     ],
 };
 
-pub(crate) static MONITORING: Shape = Shape { fields: &[key("access_log", Kind::TextOr(&LOG_OFF))] };
+pub(crate) static MONITORING: Shape =
+    Shape { fields: &[key("address", Kind::Text), key("access_log", Kind::TextOr(&LOG_OFF))] };
 
 pub(crate) static LOG_OFF: Shape = Shape { fields: &[needed("off", Kind::Text)] };

@@ -357,9 +357,11 @@ pub struct GlobalLimits {
     pub token_bytes: usize,
 }
 
-/// Logs.
+/// Logs and numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Monitoring {
+    /// Loopback address of `/metrics`, `/livez` and `/readyz`; `None` serves none of them.
+    pub address: Option<SocketAddr>,
     /// Where the access log goes.
     pub access_log: AccessLog,
 }

@@ -23,6 +23,7 @@ use crate::{
     canonical::Canonical,
     gate::Gate,
     listen::Peer,
+    metrics::Observation,
     refusal::Refusal,
     request_id::RequestId,
     route::{Route, Routed},
@@ -75,6 +76,11 @@ impl Log {
         if buffer.len() >= BUFFER_BYTES {
             self.hand_over(&mut buffer);
         }
+    }
+
+    /// Lines lost that the log itself does not tell of yet.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Hands what has gathered to the writer.
@@ -209,6 +215,14 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
+        let duration = self.started.elapsed();
+        self.gate.metrics.observe(&Observation {
+            route: self.route.as_deref(),
+            method: &self.method,
+            status: self.status,
+            refusal: self.code.map(|code| (code, self.reason)),
+            duration,
+        });
         if self.gate.log.writer.is_none() {
             return;
         }
@@ -230,7 +244,7 @@ impl Drop for Record {
             code: self.code,
             reason: self.reason,
             sent: self.sent,
-            duration_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
         });
     }
 }

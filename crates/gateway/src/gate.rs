@@ -13,6 +13,7 @@ use crate::{
     issuer::KeySets,
     limit::Limiter,
     listen::Entrance,
+    metrics::Metrics,
     request_id::RequestIds,
     route::Routes,
     sources::Sources,
@@ -33,6 +34,8 @@ pub(crate) struct Snapshot {
     /// In the order of the configuration.
     pub(crate) entrances: Vec<Arc<Entrance>>,
     pub(crate) patience: Patience,
+    /// Unix seconds.
+    pub(crate) loaded_at: u64,
 }
 
 impl Snapshot {
@@ -68,6 +71,7 @@ pub(crate) struct Gate {
     pub(crate) verified: Verified,
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) log: Arc<Log>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<Clock>,
 }
 

@@ -16,6 +16,8 @@ mod identity_token;
 pub(crate) mod issuer;
 mod limit;
 mod listen;
+mod metrics;
+mod monitor;
 mod pipeline;
 mod refusal;
 mod request_id;

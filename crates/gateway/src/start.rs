@@ -19,11 +19,13 @@ use crate::{
     issuer::KeySets,
     limit::Limiter,
     listen::{self, Census, Entrance, TlsSetupError},
+    metrics::Metrics,
+    monitor,
     request_id::RequestIds,
     route::Routes,
     sources::Sources,
     upstream::Pools,
-    watch::{Clock, Patience, Sweeper},
+    watch::{Clock, Patience, Sweeper, unix_now},
 };
 
 /// Why the gateway did not start.
@@ -81,7 +83,9 @@ pub struct Running {
     stop: watch::Sender<bool>,
     census: Arc<Census>,
     gates: Vec<Arc<Current>>,
-    workers: Vec<JoinHandle<()>>,
+    workers: Arc<Vec<JoinHandle<()>>>,
+    monitoring: Option<SocketAddr>,
+    monitoring_configured: Option<SocketAddr>,
 }
 
 impl Gateway {
@@ -91,6 +95,7 @@ impl Gateway {
         let census = Census::new(config.limits.connections, config.limits.connections_per_address);
         let configured: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.address).collect();
         let (data, workers_configured) = (config.data.clone(), config.workers);
+        let monitoring_configured = config.monitoring.address;
         let identity = Arc::new(IdentitySigner::open(&config.data)?);
         let plan = Plan::new(config, sources, identity, &census, None)?;
         let (stop, stopped) = watch::channel(false);
@@ -107,11 +112,29 @@ impl Gateway {
                 sockets.push(socket);
             }
             let ids = Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?);
-            let current = Current::new(plan.gate(ids, Arc::new(Clock::new()))?);
+            let lasting = Lasting { ids, clock: Arc::new(Clock::new()), metrics: Arc::default() };
+            let current = Current::new(plan.gate(lasting)?);
             workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
             gates.push(current);
         }
-        Ok(Running { addresses, configured, data, workers_configured, stop, census, gates, workers })
+        let workers = Arc::new(workers);
+        let monitoring = monitoring_configured.map(|address| {
+            let (gates, workers, census) = (gates.clone(), Arc::clone(&workers), Arc::clone(&census));
+            start_monitor(address, monitor::Watched { gates, workers, census, stop: stopped.clone() })
+        });
+        let monitoring = monitoring.transpose()?;
+        Ok(Running {
+            addresses,
+            configured,
+            data,
+            workers_configured,
+            stop,
+            census,
+            gates,
+            workers,
+            monitoring,
+            monitoring_configured,
+        })
     }
 }
 
@@ -119,6 +142,11 @@ impl Running {
     /// Addresses of the listeners in the order of the configuration, with real ports.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where `/metrics`, `/livez` and `/readyz` are, with a real port.
+    pub fn monitoring(&self) -> Option<SocketAddr> {
+        self.monitoring
     }
 
     /// Puts another configuration in force: requests that begin later see all of it, requests under way none. On an
@@ -129,6 +157,9 @@ impl Running {
         }
         if config.data != self.data {
             return Err(ReloadError::NeedsRestart("`data`"));
+        }
+        if config.monitoring.address != self.monitoring_configured {
+            return Err(ReloadError::NeedsRestart("`monitoring.address`"));
         }
         if config.workers != self.workers_configured {
             return Err(ReloadError::NeedsRestart("`workers`"));
@@ -144,7 +175,7 @@ impl Running {
             .gates
             .iter()
             .map(|current| current.gate())
-            .map(|old| plan.gate(Arc::clone(&old.ids), Arc::clone(&old.clock)))
+            .map(|old| plan.gate(Lasting::of(&old)))
             .collect::<Result<_, _>>()?;
         // Nothing can fail from here on.
         self.census.limit(limits.connections, limits.connections_per_address);
@@ -163,10 +194,22 @@ impl Running {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         drop(self.stop);
-        for worker in self.workers {
-            // A worker that panicked is as gone as one that returned.
-            let _ = tokio::task::spawn_blocking(move || worker.join()).await;
+        while !self.workers.iter().all(JoinHandle::is_finished) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// What of a worker outlives configurations.
+struct Lasting {
+    ids: Arc<RequestIds>,
+    clock: Arc<Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Lasting {
+    fn of(gate: &Gate) -> Self {
+        Self { ids: Arc::clone(&gate.ids), clock: Arc::clone(&gate.clock), metrics: Arc::clone(&gate.metrics) }
     }
 }
 
@@ -199,17 +242,37 @@ impl Plan {
             sources,
             entrances,
             patience: Patience::from(&config.limits),
+            loaded_at: unix_now(),
         };
         let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
         Ok(Self { snapshot: Arc::new(snapshot), upstreams, writer })
     }
 
-    /// A worker's gate. Its ids and its clock outlive configurations.
-    fn gate(&self, ids: Arc<RequestIds>, clock: Arc<Clock>) -> Result<Gate, StartError> {
+    /// A worker's gate.
+    fn gate(&self, lasting: Lasting) -> Result<Gate, StartError> {
+        let Lasting { ids, clock, metrics } = lasting;
         let pools = Pools::new(&self.upstreams).map_err(|error| StartError::Upstreams(error.to_string()))?;
         let log = Arc::new(Log::new(self.writer.clone()));
-        Ok(Gate { snapshot: Arc::clone(&self.snapshot), pools, verified: Verified::default(), ids, log, clock })
+        Ok(Gate {
+            snapshot: Arc::clone(&self.snapshot),
+            pools,
+            verified: Verified::default(),
+            ids,
+            log,
+            metrics,
+            clock,
+        })
     }
+}
+
+fn start_monitor(address: SocketAddr, watched: monitor::Watched) -> Result<SocketAddr, StartError> {
+    let failed = |source| StartError::Bind { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::from_std(listener).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tokio::spawn(monitor::serve(listener, watched));
+    Ok(address)
 }
 
 fn start_worker(

@@ -128,6 +128,15 @@ pub static BAD_CIDR: Entry = Entry {
     operator: "Networks are written as CIDR, such as 10.0.0.0/8, with no bits set past the prefix.",
 };
 
+/// Monitoring off loopback.
+pub static MONITORING_EXPOSED: Entry = Entry {
+    id: "PC-1104",
+    status: None,
+    title: "Monitoring off loopback",
+    caller: "",
+    operator: "Nobody authenticates at the monitoring address, so only this machine may reach it. Let a collector on this machine carry the numbers on.",
+};
+
 /// Plain HTTP off loopback.
 pub static PLAINTEXT: Entry = Entry {
     id: "PC-1103",
@@ -460,6 +469,7 @@ pub static ALL: &[&Entry] = &[
     &BAD_ADDRESS,
     &BAD_CIDR,
     &PLAINTEXT,
+    &MONITORING_EXPOSED,
     &MISSING_FILE,
     &NOT_CERTIFICATE,
     &NOT_KEY,

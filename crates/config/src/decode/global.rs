@@ -1,6 +1,6 @@
 //! `limits`, `monitoring`, `workers`.
 
-use std::{fmt::Display, time::Duration};
+use std::{fmt::Display, net::SocketAddr, time::Duration};
 
 use super::{Context, reason, values};
 use crate::{AccessLog, GlobalLimits, Monitoring, codes::diagnostics, yaml::Node};
@@ -91,10 +91,31 @@ pub(super) fn workers(cx: &Context, node: &Node) -> Option<usize> {
     None
 }
 
-/// Logs.
+/// Logs and numbers.
 pub(super) fn monitoring(cx: &Context, node: Option<&Node>) -> Monitoring {
-    let log = node.and_then(|node| node.get("access_log"));
-    Monitoring { access_log: log.and_then(|log| access_log(cx, log)).unwrap_or(AccessLog::Stdout) }
+    let get = |key| node.and_then(|node| node.get(key));
+    Monitoring {
+        address: get("address").and_then(|address| monitoring_address(cx, address)),
+        access_log: get("access_log").and_then(|log| access_log(cx, log)).unwrap_or(AccessLog::Stdout),
+    }
+}
+
+/// Numbers tell of an API's callers, and nobody authenticates here: only this machine may ask.
+fn monitoring_address(cx: &Context, node: &Node) -> Option<SocketAddr> {
+    let text = node.text()?;
+    let help = "Write a loopback address with a port, such as `127.0.0.1:9901`.";
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Some(address),
+        Ok(_) => {
+            let message = format!("`{text}` is not a loopback address");
+            cx.report(&diagnostics::MONITORING_EXPOSED, node.span, message, help);
+            None
+        }
+        Err(_) => {
+            cx.report(&diagnostics::BAD_ADDRESS, node.span, format!("`{text}` is not an address"), help);
+            None
+        }
+    }
 }
 
 fn access_log(cx: &Context, node: &Node) -> Option<AccessLog> {

@@ -12,6 +12,7 @@ use http::Method;
 
 use crate::{
     canonical::{Canonical, Host},
+    metrics::Labels,
     refusal::Refusal,
 };
 use tree::Tree;
@@ -23,6 +24,8 @@ pub(crate) struct Route {
     pub(crate) api: String,
     /// Position of its API; indexes upstream pools.
     pub(crate) api_index: usize,
+    /// What it is called in metrics.
+    pub(crate) labels: Arc<Labels>,
     /// The rules.
     pub(crate) rule: config::Route,
     /// Whether a caller may be known by a client certificate.
@@ -57,7 +60,8 @@ impl Routes {
                     Access::Public { .. } => false,
                     Access::Authenticated { by, .. } => by.contains(&config::Method::ClientCertificate),
                 };
-                let route = Route { api: api.name.clone(), api_index, rule: rule.clone(), takes_certificates };
+                let labels = Labels::new(&api.name, &rule.name);
+                let route = Route { api: api.name.clone(), api_index, labels, rule: rule.clone(), takes_certificates };
                 tree.insert(&rule.template.segments, Arc::new(route));
             }
         }
