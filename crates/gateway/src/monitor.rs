@@ -83,7 +83,10 @@ fn answer<B>(watched: &Watched, request: &Request<B>) -> Response<Full<Bytes>> {
 /// A page in a browser can be made to send requests here under its own name (DNS rebinding); the Host field tells.
 fn names_loopback<B>(request: &Request<B>) -> bool {
     let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let name = host.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| host.parse::<IpAddr>());
+    let name = host
+        .parse::<SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| host.trim_matches(['[', ']']).parse::<IpAddr>());
     match name {
         Ok(address) => address.is_loopback(),
         Err(_) => host.split(':').next() == Some("localhost"),
