@@ -83,6 +83,27 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Sends a request for another protocol; the head of what comes back.
+    pub fn switch(&mut self, bytes: &[u8]) -> String {
+        self.0.write_all(bytes).unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_eq!(self.0.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&head));
+            head.push(byte[0]);
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    /// Sends bytes and reads as many; `None` once the connection is closed.
+    pub fn echo(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut back = vec![0; bytes.len()];
+        self.0.write_all(bytes).ok()?;
+        self.0.read_exact(&mut back).ok()?;
+        Some(back)
+    }
+}
+
 /// The certificate that a new connection is answered with.
 pub fn certificate(gate: &Gate) -> Vec<u8> {
     let mut stream = connect(gate, None);

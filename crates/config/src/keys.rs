@@ -107,8 +107,11 @@ pub(crate) static ROUTE: Shape = Shape {
         key("body", Kind::Text),
         key("response_timeout", Kind::Text),
         key("encoded_slashes", Kind::Flag),
+        key("websocket", Kind::Object(&WEBSOCKET)),
     ],
 };
+
+pub(crate) static WEBSOCKET: Shape = Shape { fields: &[needed("origins", Kind::List(&Kind::Text))] };
 
 pub(crate) static LIMITS: Shape = Shape {
     fields: &[

@@ -221,6 +221,15 @@ pub struct Route {
     pub response_timeout: Duration,
     /// Whether `%2F` in a parameter is passed on rather than refused.
     pub encoded_slashes: bool,
+    /// Rules for `WebSocket`s; `None` passes no upgrade on.
+    pub websocket: Option<WebSocket>,
+}
+
+/// Rules for the `WebSocket`s of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSocket {
+    /// Origins of pages that may open one (RFC 6454), as browsers write them. Programs send none and are not asked.
+    pub origins: Vec<String>,
 }
 
 /// Methods of a route.

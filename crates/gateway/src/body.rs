@@ -69,6 +69,11 @@ impl Inbound {
         Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None }
     }
 
+    /// No body.
+    pub(crate) fn none() -> Self {
+        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None }
+    }
+
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
     pub(crate) fn within(mut self, max_body: u64, minimum_rate: u64) -> Self {
         self.left = max_body;
@@ -165,6 +170,11 @@ impl Outbound {
     /// A body of Portcullis' own.
     pub(crate) fn full(bytes: Bytes) -> Self {
         Self { source: Source::Full(Some(bytes).filter(|b| !b.is_empty())), record: None }
+    }
+
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self { source: Source::Full(None), record: None }
     }
 
     /// A body that an upstream sends.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use crate::{
     access_log::Record,
@@ -14,7 +14,8 @@ use crate::{
     listen::Peer,
     refusal::Refusal,
     route::Route,
-    upstream::SendError,
+    tunnel::{self, Guest},
+    upstream::{PooledBody, SendError},
     watch::unix_now,
 };
 
@@ -30,18 +31,44 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// Forwards a request (502, 504). Takes nothing but an `Authorized` one.
 pub(crate) async fn forward(
     gate: &Gate,
-    peer: &Peer,
+    peer: &Arc<Peer>,
     record: &mut Record,
     authorized: Authorized,
 ) -> Result<Response<Outbound>, Refusal> {
-    let Authorized { canonical, route, identity, .. } = authorized;
-    let mut request = Some(outgoing(gate, peer, record, canonical, &route, &identity)?);
+    let Authorized { mut canonical, route, identity, .. } = authorized;
+    if route.rule.websocket.is_some()
+        && let Some(wish) = canonical.wish.take()
+    {
+        tunnel::check_origin(&route, &canonical.headers)?;
+        let guest = Guest { peer: Arc::clone(peer), canonical: canonical.again(), identity: identity.clone() };
+        let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
+        tunnel::ask_upstream(request.headers_mut());
+        let response = Box::pin(send(gate, &route, request)).await?;
+        return match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
+            _ => Ok(from_upstream(response)),
+        };
+    }
+    let request = outgoing(gate, peer, record, canonical, &route, &identity)?;
+    let response = send(gate, &route, request).await?;
+    // Nobody asked for another protocol.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Refusal::UpstreamBroke);
+    }
+    Ok(from_upstream(response))
+}
+
+async fn send(gate: &Gate, route: &Route, request: Request<Inbound>) -> Result<Response<PooledBody>, Refusal> {
+    let mut request = Some(request);
     let sending = gate.pools.send(route.api_index, &mut request);
     let answer =
         tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
-    let mut response = answer.map_err(|error| refusal_of(&error))?;
+    answer.map_err(|error| refusal_of(&error))
+}
+
+fn from_upstream(mut response: Response<PooledBody>) -> Response<Outbound> {
     strip_hop_by_hop(response.headers_mut());
-    Ok(response.map(Outbound::upstream))
+    response.map(Outbound::upstream)
 }
 
 /// The request as the upstream sees it: canonical target, no field that the client may not set, ours added.

@@ -18,7 +18,7 @@ use crate::{
     route::Routes,
     sources::Sources,
     upstream::Pools,
-    watch::{Clock, Patience},
+    watch::{Clock, Patience, Sweeper},
 };
 
 /// A configuration in force, shared by all workers and never changed.
@@ -73,6 +73,7 @@ pub(crate) struct Gate {
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) sweeper: Arc<Sweeper>,
 }
 
 /// Limits that the pipeline checks itself.

@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     /// With the scopes that the route asks for, separated by spaces.
     InsufficientScope(String),
+    /// A WebSocket that a page of another origin asks for.
+    ForeignOrigin,
     /// With what the limit says.
     RateLimited(Spent),
     UpstreamUnreachable,
@@ -88,6 +90,7 @@ impl Refusal {
             Self::IssuerUnavailable => &refusals::ISSUER_UNAVAILABLE,
             Self::KeysUnavailable => &refusals::KEYS_UNAVAILABLE,
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
+            Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
             Self::UpstreamUnreachable => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,

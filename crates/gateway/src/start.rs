@@ -112,7 +112,8 @@ impl Gateway {
                 sockets.push(socket);
             }
             let ids = Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?);
-            let lasting = Lasting { ids, clock: Arc::new(Clock::new()), metrics: Arc::default() };
+            let lasting =
+                Lasting { ids, clock: Arc::new(Clock::new()), sweeper: Arc::default(), metrics: Arc::default() };
             let current = Current::new(plan.gate(lasting)?);
             workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
             gates.push(current);
@@ -204,12 +205,18 @@ impl Running {
 struct Lasting {
     ids: Arc<RequestIds>,
     clock: Arc<Clock>,
+    sweeper: Arc<Sweeper>,
     metrics: Arc<Metrics>,
 }
 
 impl Lasting {
     fn of(gate: &Gate) -> Self {
-        Self { ids: Arc::clone(&gate.ids), clock: Arc::clone(&gate.clock), metrics: Arc::clone(&gate.metrics) }
+        Self {
+            ids: Arc::clone(&gate.ids),
+            clock: Arc::clone(&gate.clock),
+            sweeper: Arc::clone(&gate.sweeper),
+            metrics: Arc::clone(&gate.metrics),
+        }
     }
 }
 
@@ -250,7 +257,7 @@ impl Plan {
 
     /// A worker's gate.
     fn gate(&self, lasting: Lasting) -> Result<Gate, StartError> {
-        let Lasting { ids, clock, metrics } = lasting;
+        let Lasting { ids, clock, sweeper, metrics } = lasting;
         let pools = Pools::new(&self.upstreams).map_err(|error| StartError::Upstreams(error.to_string()))?;
         let log = Arc::new(Log::new(self.writer.clone()));
         Ok(Gate {
@@ -261,6 +268,7 @@ impl Plan {
             log,
             metrics,
             clock,
+            sweeper,
         })
     }
 }
@@ -288,7 +296,7 @@ fn start_worker(
 
 /// Serves until the other end of `stop` is dropped.
 async fn work(current: Arc<Current>, sockets: Vec<std::net::TcpListener>, mut stop: watch::Receiver<bool>) {
-    let sweeper = Arc::new(Sweeper::default());
+    let sweeper = Arc::clone(&current.gate().sweeper);
     for (position, socket) in sockets.into_iter().enumerate() {
         // The socket is a listening one by construction; one that the runtime refuses is not served.
         let Ok(listener) = TcpListener::from_std(socket) else { continue };

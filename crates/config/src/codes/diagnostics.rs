@@ -416,6 +416,15 @@ pub static NO_CLIENT_CERTIFICATES: Entry = Entry {
     operator: "`client_certificate` needs a listener with `tls.client_certificates`.",
 };
 
+/// Not an origin.
+pub static BAD_ORIGIN: Entry = Entry {
+    id: "PC-1606",
+    status: None,
+    title: "Not an origin",
+    caller: "",
+    operator: "An origin is what browsers put into the Origin field: scheme and host in lower case, and the port where it is not the default one (RFC 6454 §6.2).",
+};
+
 /// Not a duration.
 pub static BAD_DURATION: Entry = Entry {
     id: "PC-1701",
@@ -500,6 +509,7 @@ pub static ALL: &[&Entry] = &[
     &NO_REASON,
     &BAD_SCOPE,
     &NO_CLIENT_CERTIFICATES,
+    &BAD_ORIGIN,
     &BAD_DURATION,
     &BAD_SIZE,
     &BAD_RATE,

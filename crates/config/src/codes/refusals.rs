@@ -191,6 +191,15 @@ pub static INSUFFICIENT_SCOPE: Entry = Entry {
     operator: "The caller is known but lacks a scope of the route.",
 };
 
+/// A WebSocket of another origin.
+pub static FOREIGN_ORIGIN: Entry = Entry {
+    id: "PC-0302",
+    status: Some(403),
+    title: "Origin is not allowed",
+    caller: "Open the WebSocket from a page of an origin that this API allows.",
+    operator: "The Origin field names none of the route's `websocket.origins`.",
+};
+
 /// Too many requests.
 pub static RATE_LIMITED: Entry = Entry {
     id: "PC-0401",
@@ -259,6 +268,7 @@ pub static ALL: &[&Entry] = &[
     &ISSUER_UNAVAILABLE,
     &KEYS_UNAVAILABLE,
     &INSUFFICIENT_SCOPE,
+    &FOREIGN_ORIGIN,
     &RATE_LIMITED,
     &UPSTREAM_UNREACHABLE,
     &UPSTREAM_TIMEOUT,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Context, apis::Known, every, reason, some_items, template, values};
-use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, codes::diagnostics, yaml::Node};
+use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, WebSocket, codes::diagnostics, yaml::Node};
 
 const MAX_BODY: u64 = 1 << 20; // limits: body
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30); // limits: response head
@@ -16,6 +16,7 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
     let body = node.get("body").or_else(|| api.get("body")).map_or(Some(MAX_BODY), |n| values::size(cx, n));
     let timeout = node.get("response_timeout").or_else(|| api.get("response_timeout"));
     let timeout = timeout.map_or(Some(RESPONSE_TIMEOUT), |n| positive(cx, n));
+    let websocket = node.get("websocket").map(|n| websocket(cx, n));
     let (methods, template) = matched?;
     Some(Route {
         name: node.get("match")?.text()?.to_owned(),
@@ -25,7 +26,34 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
         max_body: body?,
         response_timeout: timeout?,
         encoded_slashes: node.get("encoded_slashes").and_then(Node::text) == Some("true"),
+        websocket: match websocket {
+            None => None,
+            Some(rules) => Some(rules?),
+        },
     })
+}
+
+fn websocket(cx: &Context, node: &Node) -> Option<WebSocket> {
+    let origins = every(node.get("origins")?.items(), |n| origin(cx, n))?;
+    Some(WebSocket { origins })
+}
+
+/// `https://app.example.com`, as browsers write it (RFC 6454 §6.2).
+fn origin(cx: &Context, node: &Node) -> Option<String> {
+    let text = node.text()?;
+    let is_origin = text.parse::<http::Uri>().is_ok_and(|uri| {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        matches!(scheme, "https" | "http")
+            && uri.authority().is_some_and(|authority| {
+                let serialised = format!("{scheme}://{}", authority.as_str().to_ascii_lowercase());
+                !authority.as_str().contains('@') && serialised == text
+            })
+    });
+    if !is_origin {
+        let help = "Write scheme and host in lower case, with a port only where it is not the default: `https://app.example.com`.";
+        cx.report(&diagnostics::BAD_ORIGIN, node.span, format!("`{text}` is not an origin"), help);
+    }
+    is_origin.then(|| text.to_owned())
 }
 
 fn positive(cx: &Context, node: &Node) -> Option<Duration> {

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 pub use path::{CanonicalPath, NotCanonical};
 
-use crate::{body::Inbound, gate::Limits, refusal::Refusal};
+use crate::{body::Inbound, gate::Limits, refusal::Refusal, tunnel::Wish};
 pub(crate) use fields::strip_for_upstream;
 pub(crate) use host::{Host, host_of};
 
@@ -23,6 +23,8 @@ pub(crate) struct Canonical {
     pub(crate) target: PathAndQuery,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Inbound,
+    /// A WebSocket that the client asks for.
+    pub(crate) wish: Option<Wish>,
 }
 
 impl Canonical {
@@ -32,8 +34,9 @@ impl Canonical {
         limits: &Limits,
         key_prefix: &str,
     ) -> Result<Box<Self>, Refusal> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let body = Inbound::of(&parts, body);
+        let wish = Wish::of(&mut parts);
         let wire = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         if wire.len() > limits.target_bytes {
             return Err(Refusal::TargetTooLong);
@@ -50,7 +53,20 @@ impl Canonical {
             Some(_) | None => assemble(path.as_str(), query)?,
         };
         // Boxed once, because the stages hand it on by value.
-        Ok(Box::new(Self { method: parts.method, host, path, target, headers: parts.headers, body }))
+        Ok(Box::new(Self { method: parts.method, host, path, target, headers: parts.headers, body, wish }))
+    }
+
+    /// The same head again, to decide over once more.
+    pub(crate) fn again(&self) -> Box<Self> {
+        Box::new(Self {
+            method: self.method.clone(),
+            host: self.host.clone(),
+            path: self.path.clone(),
+            target: self.target.clone(),
+            headers: self.headers.clone(),
+            body: Inbound::none(),
+            wish: None,
+        })
     }
 
     /// Declared length of the body, if the request has one.

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Census, Peer, ServerTls, TlsSetupError, connection};
+use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::Current,
@@ -81,14 +81,14 @@ pub(crate) async fn serve(
         let Some(place) = entrance.census.enter(address.ip()) else { continue };
         let (current, sweeper, stop) = (Arc::clone(&current), Arc::clone(&sweeper), stop.clone());
         tokio::spawn(async move {
-            let _place = place;
-            greet(current, (position, &entrance), &sweeper, stream, address, stop).await;
+            greet(current, place, (position, &entrance), &sweeper, stream, address, stop).await;
         });
     }
 }
 
 async fn greet(
     current: Arc<Current>,
+    place: Place,
     (position, entrance): (usize, &Entrance),
     sweeper: &Sweeper,
     stream: TcpStream,
@@ -111,8 +111,10 @@ async fn greet(
             certificate_names: Arc::default(),
             certificate: CertificateHolder::Nobody,
             pulse,
+            current,
+            _place: place,
         };
-        return connection::serve(current, Arc::new(peer), stream, false, &entrance.http, stop).await;
+        return connection::serve(Arc::new(peer), stream, false, &entrance.http, stop).await;
     };
     let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
     let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
@@ -131,6 +133,8 @@ async fn greet(
         certificate: leaf.map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
         server_name,
         pulse,
+        current,
+        _place: place,
     };
-    connection::serve(current, Arc::new(peer), stream, multiplexed, &entrance.http, stop).await;
+    connection::serve(Arc::new(peer), stream, multiplexed, &entrance.http, stop).await;
 }

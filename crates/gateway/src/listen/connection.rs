@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::Peer;
-use crate::{gate::Current, pipeline, watch::Pulse};
+use crate::{pipeline, watch::Pulse};
 
 /// HTTP/2 windows of a stream and of a connection (limits: HTTP/2 windows).
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -51,7 +51,6 @@ impl From<&config::GlobalLimits> for HttpLimits {
 
 /// Serves a connection until it ends, expires, or `stop` turns true and its requests are done.
 pub(super) async fn serve<S>(
-    current: Arc<Current>,
     peer: Arc<Peer>,
     stream: S,
     multiplexed: bool,
@@ -61,9 +60,9 @@ pub(super) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&peer.pulse);
-    let io = TokioIo::new(Watched { inner: stream, pulse: Arc::clone(&pulse) });
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
     let service = service_fn(move |request| {
-        let answer = pipeline::handle(current.gate(), Arc::clone(&peer), request);
+        let answer = pipeline::handle(peer.current.gate(), Arc::clone(&peer), request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     if multiplexed {
@@ -85,9 +84,11 @@ pub(super) async fn serve<S>(
             .header_read_timeout(None)
             .max_headers(limits.header_count)
             .max_buf_size(limits.header_bytes + limits.target_bytes + 1024)
-            .serve_connection(io, service);
+            .serve_connection(io, service)
+            .with_upgrades();
         let mut connection = pin!(connection);
-        until_done(connection.as_mut(), &pulse, stop, hyper::server::conn::http1::Connection::graceful_shutdown).await;
+        let shut_down = hyper::server::conn::http1::UpgradeableConnection::graceful_shutdown;
+        until_done(connection.as_mut(), &pulse, stop, shut_down).await;
     }
 }
 
@@ -109,9 +110,15 @@ async fn until_done<C: Future>(
 }
 
 /// A stream that tells its pulse when bytes move.
-struct Watched<S> {
+pub(crate) struct Watched<S> {
     inner: S,
     pulse: Arc<Pulse>,
+}
+
+impl<S> Watched<S> {
+    pub(crate) fn new(inner: S, pulse: Arc<Pulse>) -> Self {
+        Self { inner, pulse }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {

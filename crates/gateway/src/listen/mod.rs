@@ -13,9 +13,11 @@ use http::HeaderValue;
 pub(crate) use accept::{Entrance, bind, serve};
 pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
+pub(crate) use connection::Watched;
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
-use crate::{authenticate::CertificateHolder, watch::Pulse};
+use crate::{authenticate::CertificateHolder, gate::Current, watch::Pulse};
+use census::Place;
 
 /// The other end of a connection: what the transport proved about it.
 pub(crate) struct Peer {
@@ -33,4 +35,8 @@ pub(crate) struct Peer {
     /// Whose certificate the client showed.
     pub(crate) certificate: CertificateHolder,
     pub(crate) pulse: Arc<Pulse>,
+    /// What decides over its requests.
+    pub(crate) current: Arc<Current>,
+    /// Its place in the census, for as long as anything of it goes on.
+    pub(crate) _place: Place,
 }

@@ -53,7 +53,7 @@ impl Connector {
     pub(super) async fn http1(&self, server: &Server) -> Result<http1::SendRequest<Inbound>, SendError> {
         let stream = self.connect(server).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(SendError::Broke)?;
-        tokio::spawn(connection);
+        tokio::spawn(connection.with_upgrades());
         Ok(sender)
     }
 

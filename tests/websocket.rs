@@ -1,0 +1,164 @@
+//! `WebSocket`s through a running gateway, to an origin that echoes what comes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
+
+mod running;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use running::{Gate, wire};
+
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// An origin that switches when it is asked to, and then echoes.
+struct Echo {
+    address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Echo {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                count.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || echo(stream));
+            }
+        });
+        Self { address, asked }
+    }
+}
+
+fn echo(mut stream: TcpStream) {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    if !head.contains("upgrade: websocket") {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain");
+        return;
+    }
+    // What fails here fails the test at its other end.
+    let _ = stream.write_all(SWITCH.as_bytes());
+    let mut from = stream.try_clone().unwrap();
+    let _ = std::io::copy(&mut from, &mut stream);
+}
+
+fn gate(echo: &Echo, rules: &str) -> Gate {
+    let api = format!(
+        "  - {{ name: live, host: localhost, path: /live, upstream: \"http://{}\", authenticate: [jwt: corp, api_key, client_certificate], \
+         routes: [{{ match: \"GET /live\", scopes: [orders:read]{rules} }}] }}\n",
+        echo.address
+    );
+    Gate::start_with_apis(&api)
+}
+
+const RULES: &str = ", websocket: { origins: [\"https://app.example\"] }";
+
+fn ask(fields: &str) -> String {
+    format!(
+        "GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
+    )
+}
+
+fn open(gate: &Gate, credential: &str) -> wire::Connection {
+    let mut connection = wire::Connection::open(gate);
+    let head = connection.switch(ask(credential).as_bytes());
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    assert!(head.to_ascii_lowercase().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+    connection
+}
+
+fn closes_within(connection: &mut wire::Connection, limit: Duration) {
+    let begun = Instant::now();
+    while connection.echo(b"still there?").is_some() {
+        assert!(begun.elapsed() < limit, "the tunnel is still open");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn bytes_flow_both_ways_after_the_upstreams_101() {
+    let echo = Echo::start();
+    let gate = gate(&echo, RULES);
+    let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
+    let mut connection = open(&gate, &token);
+    for size in [1, 100, 200_000] {
+        let sent = vec![b'x'; size];
+        assert_eq!(connection.echo(&sent).unwrap(), sent);
+    }
+}
+
+#[test]
+fn c46_a_foreign_origin_or_no_credential_is_refused_before_any_101() {
+    let echo = Echo::start();
+    let gate = gate(&echo, RULES);
+    let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
+    let status = |fields: &str| wire::Connection::open(&gate).exchange(ask(fields).as_bytes());
+    assert_eq!(status("").code(), "PC-0201");
+    for origin in
+        ["https://evil.example", "null", "https://app.example.evil", "HTTPS://app.example", "https://app.example:444"]
+    {
+        assert_eq!(status(&format!("{token}Origin: {origin}\r\n")).code(), "PC-0302", "{origin}");
+    }
+    let twice = format!("{token}Origin: https://app.example\r\nOrigin: https://evil.example\r\n");
+    assert_eq!(status(&twice).code(), "PC-0302");
+    assert_eq!(echo.asked.load(Ordering::SeqCst), 0, "the origin was asked");
+    open(&gate, &format!("{token}Origin: https://app.example\r\n"));
+}
+
+#[test]
+fn a_route_without_rules_passes_no_upgrade_on() {
+    let echo = Echo::start();
+    let gate = gate(&echo, "");
+    let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
+    let answer = wire::Connection::open(&gate).exchange(ask(&token).as_bytes());
+    assert_eq!((answer.status, answer.body.as_str()), (200, "plain"));
+}
+
+#[test]
+fn e67_a_websocket_closes_when_its_key_is_revoked() {
+    let echo = Echo::start();
+    let gate = gate(&echo, RULES);
+    let (id, key) = gate.key("orders:read");
+    let mut connection = open(&gate, &format!("X-API-Key: {key}\r\n"));
+    thread::sleep(Duration::from_millis(1200));
+    assert!(connection.echo(b"alive").is_some());
+    gate.command(&["key", "revoke", &id]);
+    closes_within(&mut connection, Duration::from_secs(1));
+}
+
+#[test]
+fn a_websocket_closes_when_its_token_expires_or_its_route_goes() {
+    let echo = Echo::start();
+    let gate = gate(&echo, RULES);
+    let mut claims = running::claims("orders:read");
+    // Past its time, but within the allowance for clocks that differ, for two more seconds.
+    claims["iat"] = (running::unix_now() - 600).into();
+    claims["exp"] = (running::unix_now() - 27).into();
+    let short = gate.issuer.sign_jwt("at+jwt", &claims).unwrap();
+    let mut expiring = open(&gate, &format!("Authorization: Bearer {short}\r\n"));
+    let mut staying = open(&gate, &format!("Authorization: Bearer {}\r\n", gate.token("orders:read")));
+    closes_within(&mut expiring, Duration::from_secs(6));
+    assert!(staying.echo(b"alive").is_some());
+    let file = gate.folder.path().join("portcullis.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("scopes: [orders:read], websocket", "scopes: [orders:admin], websocket")).unwrap();
+    gate.command(&["reload"]);
+    closes_within(&mut staying, Duration::from_secs(1));
+}
