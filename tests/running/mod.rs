@@ -3,6 +3,7 @@
 pub mod issuer;
 pub mod origin;
 pub mod process;
+pub mod python;
 pub mod wire;
 
 use std::{
@@ -26,6 +27,8 @@ pub use wire::Answer;
 /// A running gateway. Dropped, it is gone.
 pub struct Gate {
     pub address: SocketAddr,
+    /// Its listener without TLS.
+    pub plain: SocketAddr,
     pub folder: TempDir,
     pub origin: Origin,
     pub issuer: SigningKey,
@@ -78,9 +81,9 @@ impl Gate {
         fs::write(folder.path().join("other.json"), json!({ "keys": [other.public_jwk()] }).to_string()).unwrap();
         fs::write(folder.path().join("portcullis.yaml"), configuration(&origin)).unwrap();
         let process = Process::start(folder.path(), &["serve", "-c", "portcullis.yaml"]);
-        let address = process.address;
+        let (address, plain) = (process.address, process.plain.unwrap());
         let log = folder.path().join("access.log");
-        Self { address, folder, origin, issuer, log, process }
+        Self { address, plain, folder, origin, issuer, log, process }
     }
 
     /// Runs another command of the binary against this gateway.
@@ -160,6 +163,7 @@ fn configuration(origin: &Origin, key: &str, apis: &str) -> String {
     format!(
         r#"
 listeners:
+  - address: 127.0.0.2:0
   - address: 127.0.0.1:0
     tls:
       certificate: server.pem

@@ -13,6 +13,8 @@ pub struct Process {
     pub address: SocketAddr,
     /// Where its numbers are, if it serves them.
     pub monitoring: Option<SocketAddr>,
+    /// Its listener without TLS, if it has one.
+    pub plain: Option<SocketAddr>,
     child: Child,
     printed: BufReader<ChildStdout>,
 }
@@ -25,7 +27,7 @@ impl Process {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
-        let mut monitoring = None;
+        let (mut monitoring, mut plain) = (None, None);
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("the gateway ended: {said}")).unwrap();
             if let Some(address) = line.strip_prefix("listening on https://") {
@@ -34,11 +36,14 @@ impl Process {
             if let Some(address) = line.strip_prefix("monitoring on http://") {
                 monitoring = Some(address.trim().parse().unwrap());
             }
+            if let Some(address) = line.strip_prefix("listening on http://") {
+                plain = Some(address.trim().parse().unwrap());
+            }
             said.push_str(&line);
         };
         std::thread::spawn(move || lines.for_each(drop));
         let printed = BufReader::new(child.stdout.take().unwrap());
-        Self { address, monitoring, child, printed }
+        Self { address, monitoring, plain, child, printed }
     }
 
     /// The next line on standard output.

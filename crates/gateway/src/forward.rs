@@ -53,7 +53,7 @@ pub(crate) async fn forward(
     let response = send(gate, &route, request).await?;
     // Nobody asked for another protocol.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Refusal::UpstreamBroke);
+        return Err(Refusal::UpstreamBroke("switched_unasked"));
     }
     Ok(from_upstream(response))
 }
@@ -82,7 +82,12 @@ fn outgoing(
 ) -> Result<Request<Inbound>, Refusal> {
     let Canonical { method, host, target, mut headers, body, .. } = *canonical;
     let forwarded_for = forwarded_for(gate, peer, &headers)?;
+    let takes_trailers = tunnel::lists(&headers, &header::TE, "trailers");
     strip_for_upstream(&mut headers);
+    if takes_trailers {
+        // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
     let host = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
     headers.insert(FORWARDED_HOST, host.clone());
     headers.insert(header::HOST, host);
@@ -123,8 +128,23 @@ fn refusal_of(error: &SendError) -> Refusal {
         (Some(BodyFault::TooLarge), _) => Refusal::BodyTooLarge,
         (Some(BodyFault::TooSlow), _) => Refusal::BodyTooSlow,
         (Some(BodyFault::Broke), _) => Refusal::BadFraming,
-        (None, SendError::Broke(_)) => Refusal::UpstreamBroke,
-        (None, _) => Refusal::UpstreamUnreachable,
+        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(break_of(error)),
+        (None, SendError::Connect(_)) => Refusal::UpstreamUnreachable("not_connected"),
+        (None, SendError::ConnectTimeout) => Refusal::UpstreamUnreachable("connect_timeout"),
+        (None, SendError::Taken | SendError::Authority) => Refusal::Internal,
+    }
+}
+
+/// How a connection to an upstream ended, for the log.
+fn break_of(error: &hyper::Error) -> &'static str {
+    if error.is_parse() {
+        "not_http"
+    } else if error.is_incomplete_message() || error.is_closed() {
+        "closed_early"
+    } else if error.is_timeout() {
+        "timeout"
+    } else {
+        "connection_broke"
     }
 }
 

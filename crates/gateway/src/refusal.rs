@@ -39,9 +39,11 @@ pub(crate) enum Refusal {
     ForeignOrigin,
     /// With what the limit says.
     RateLimited(Spent),
-    UpstreamUnreachable,
+    /// With what happened, for the log only.
+    UpstreamUnreachable(&'static str),
     UpstreamTimeout,
-    UpstreamBroke,
+    /// With what happened, for the log only.
+    UpstreamBroke(&'static str),
     Internal,
 }
 
@@ -92,9 +94,9 @@ impl Refusal {
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
             Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
-            Self::UpstreamUnreachable => &refusals::UPSTREAM_UNREACHABLE,
+            Self::UpstreamUnreachable(_) => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
-            Self::UpstreamBroke => &refusals::UPSTREAM_BROKE,
+            Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
             Self::Internal => &refusals::INTERNAL,
         }
     }
@@ -102,7 +104,7 @@ impl Refusal {
     /// The failed check, where a code covers several.
     pub(crate) fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::BadToken(reason) => Some(reason),
+            Self::BadToken(reason) | Self::UpstreamUnreachable(reason) | Self::UpstreamBroke(reason) => Some(reason),
             _ => None,
         }
     }

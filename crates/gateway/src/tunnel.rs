@@ -38,7 +38,8 @@ impl Wish {
     }
 }
 
-fn lists(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
+/// Whether a field holds a token of its list, in any case.
+pub(crate) fn lists(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
     let mut tokens = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
     tokens.any(|listed| listed.trim().eq_ignore_ascii_case(token))
 }
@@ -71,7 +72,7 @@ pub(crate) struct Guest {
 /// Answers with the upstream's 101 and joins the two ends once both have switched.
 pub(crate) fn join<B>(wish: Wish, guest: Guest, mut upstream: Response<B>) -> Result<Response<Outbound>, Refusal> {
     if !lists(upstream.headers(), &header::UPGRADE, "websocket") {
-        return Err(Refusal::UpstreamBroke);
+        return Err(Refusal::UpstreamBroke("switched_otherwise"));
     }
     let upstream_end = hyper::upgrade::on(&mut upstream);
     let mut response = Response::new(Outbound::empty());

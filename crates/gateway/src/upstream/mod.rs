@@ -13,7 +13,7 @@ use std::{
 };
 
 use config::{Server, UpstreamProtocol};
-use http::{Request, Response, Uri, header, uri::Authority};
+use http::{Request, Response, Uri, Version, header, uri::Authority};
 use hyper::client::conn::{http1, http2};
 
 pub(crate) use body::PooledBody;
@@ -110,6 +110,10 @@ impl Pool {
     }
 
     async fn send_http1(self: &Arc<Self>, unsent: &mut Unsent) -> Result<Response<PooledBody>, SendError> {
+        if let Some(request) = unsent.as_mut() {
+            // HTTP/1 would have to list it in Connection; trailers of its answers end here anyway.
+            request.headers_mut().remove(header::TE);
+        }
         let mut last = SendError::ConnectTimeout;
         for (at, server) in self.servers() {
             while let Some(mut sender) = server.take_idle() {
@@ -148,6 +152,7 @@ impl Pool {
         let request = unsent.as_mut().ok_or(SendError::Taken)?;
         *request.uri_mut() = self.absolute(request)?;
         request.headers_mut().remove(header::HOST);
+        *request.version_mut() = Version::HTTP_2;
         let mut last = SendError::ConnectTimeout;
         for (_, server) in self.servers() {
             if let Some(mut sender) = server.shared() {
