@@ -104,7 +104,11 @@ fn outgoing(
         headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
         headers.insert(METHOD, HeaderValue::from_static(caller.method));
     }
-    let body = body.within(route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
+    // A call of gRPC may wait as long as it likes between messages; the limit for idle streams still ends it.
+    let is_call =
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    let minimum_rate = if is_call { 0 } else { gate.snapshot.limits.body_minimum_rate };
+    let body = body.within(route.rule.max_body, minimum_rate);
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
