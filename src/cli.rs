@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Say which routes became more permissive between two configurations (exit 3 if any did)
     Diff(Diff),
+    /// Check the place that the gateway will run in (exit 3 if anything is wrong)
+    Doctor(Doctor),
     /// About the configuration format
     Config {
         #[command(subcommand)]
@@ -66,6 +68,16 @@ pub(crate) struct Diff {
     pub(crate) old: PathBuf,
     /// Configuration file that would replace it
     pub(crate) new: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis doctor`.
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
     #[command(flatten)]
     pub(crate) output: Output,
 }
