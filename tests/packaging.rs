@@ -1,5 +1,5 @@
 //! The systemd unit: its directives, and what systemd says of them where it is installed.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::{
     io::ErrorKind,

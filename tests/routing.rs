@@ -1,5 +1,5 @@
 //! What `config::routing` says that the gateway decides, against what the gateway decides.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod running;
 

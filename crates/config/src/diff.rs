@@ -8,9 +8,11 @@
 
 mod anchors;
 mod callers;
+mod cell;
 mod issuers;
 mod limits;
 mod listeners;
+mod reasons;
 mod routes;
 mod upstreams;
 

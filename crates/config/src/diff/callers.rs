@@ -107,6 +107,11 @@ pub(super) fn required(access: &Access) -> Scopes {
     }
 }
 
+/// Scopes as one text (RFC 6749 §3.3).
+pub(super) fn text(scopes: &Scopes) -> String {
+    scopes.iter().map(|scope| scope.0.as_str()).collect::<Vec<_>>().join(" ")
+}
+
 /// What a file does with a caller whose request the router gave this answer.
 pub(super) fn decide(config: &Config, answer: Answer<'_>, caller: &Caller) -> Decision {
     let Entry { route, .. } = match answer {
@@ -135,10 +140,10 @@ fn held(config: &Config, by: &[Method], caller: &Caller) -> Vec<Scopes> {
         Kind::Nobody => false,
         Kind::ApiKey => by.contains(&Method::ApiKey),
         Kind::Token(iss) => issuer(config, by, iss).is_some(),
-        Kind::Certificate(identity) if by.contains(&Method::ClientCertificate) => {
-            return known_clients(config, identity).map(|client| client.scopes.iter().cloned().collect()).collect();
+        Kind::Certificate(identity) => {
+            let clients = known_clients(config, identity).filter(|_| by.contains(&Method::ClientCertificate));
+            return clients.map(|client| client.scopes.iter().cloned().collect()).collect();
         }
-        Kind::Certificate(_) => false,
     };
     if taken { vec![caller.scopes.clone()] } else { Vec::new() }
 }

@@ -65,7 +65,7 @@ impl Compared {
                 }
             }
             (IssuerKeys::Discovery(_) | IssuerKeys::JwksUri(_) | IssuerKeys::Static(_) | IssuerKeys::Secret(_), _) => {
-                self.push(Verdict::Widened, source(old), source(new), "keys")
+                self.push(Verdict::Widened, source(old), source(new), "keys");
             }
         }
         self

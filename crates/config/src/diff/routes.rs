@@ -10,42 +10,15 @@ use crate::{
 use super::{
     Change, Verdict,
     callers::{self, Caller, Decision, Kind},
-    issuers, limits, upstreams,
+    cell::{Answers, Cell, METHODS, Row},
+    issuers, limits, reasons, upstreams,
 };
-
-/// The methods that a file can name, and one that it cannot: `*` takes that as well.
-const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", OTHER];
-const OTHER: &str = "OTHER";
 
 /// Both files.
 struct Pair<'c> {
     old: &'c Config,
     new: &'c Config,
     callers: Vec<Caller>,
-}
-
-/// What both files say to one request.
-struct Answers<'c> {
-    old: Answer<'c>,
-    new: Answer<'c>,
-}
-
-/// Requests that both files treat alike in every respect: one host, one pair of routes, some methods.
-struct Cell<'c> {
-    host: HostPattern,
-    methods: BTreeSet<&'static str>,
-    path: Path,
-    answers: Answers<'c>,
-    rows: Vec<Row>,
-    /// Kinds of callers that both files let in.
-    kept: BTreeSet<Kind>,
-}
-
-/// A caller whom the files treat differently.
-struct Row {
-    caller: Caller,
-    before: Decision,
-    after: Decision,
 }
 
 /// Compares what both files decide over every request.
@@ -75,6 +48,21 @@ fn hosts(files: &[&Config]) -> Vec<HostPattern> {
     named.into_iter().map(HostPattern::Exact).chain([HostPattern::Any]).collect()
 }
 
+/// The methods of a path by what both files answer to them.
+fn by_answers<'c>(old: &Table<'c>, new: &Table<'c>, path: &Path) -> Vec<(Answers<'c>, BTreeSet<&'static str>)> {
+    let mut groups: Vec<(Answers<'c>, BTreeSet<&'static str>)> = Vec::new();
+    for name in METHODS {
+        // Each of them is a token (RFC 9110 §5.6.2).
+        let Ok(method) = name.parse() else { continue };
+        let answers = Answers { old: old.decide(path, &method), new: new.decide(path, &method) };
+        match groups.iter_mut().find(|(known, _)| known.are(&answers)) {
+            Some((_, methods)) => drop(methods.insert(name)),
+            None => groups.push((answers, BTreeSet::from([name]))),
+        }
+    }
+    groups
+}
+
 impl<'c> Pair<'c> {
     /// All requests of a host, those that are treated alike together.
     fn cells(&self, host: &HostPattern) -> Vec<Cell<'c>> {
@@ -87,31 +75,15 @@ impl<'c> Pair<'c> {
         }
         let mut cells: Vec<Cell<'c>> = Vec::new();
         for path in routing::classes(&templates) {
-            for name in METHODS {
-                let Ok(method) = name.parse() else { continue };
-                let answers = Answers { old: old.decide(&path, &method), new: new.decide(&path, &method) };
-                self.add(&mut cells, host, &path, name, answers);
+            for (answers, methods) in by_answers(&old, &new, &path) {
+                let alike = |cell: &Cell<'_>| cell.answers.are(&answers) && cell.methods == methods;
+                if !cells.iter().any(alike) {
+                    let (rows, kept) = self.rows(&answers);
+                    cells.push(Cell { host: host.clone(), methods, path: path.clone(), answers, rows, kept });
+                }
             }
         }
         cells
-    }
-
-    /// What happens depends only on the answers of the routers, so requests with the same ones are one cell.
-    fn add(
-        &self,
-        cells: &mut Vec<Cell<'c>>,
-        host: &HostPattern,
-        path: &Path,
-        method: &'static str,
-        answers: Answers<'c>,
-    ) {
-        if let Some(cell) = cells.iter_mut().find(|cell| cell.answers.same_routes(&answers)) {
-            cell.methods.insert(method);
-            return;
-        }
-        let (rows, kept) = self.rows(&answers);
-        let methods = BTreeSet::from([method]);
-        cells.push(Cell { host: host.clone(), methods, path: path.clone(), answers, rows, kept });
     }
 
     /// Callers who are treated differently, of each kind only the weakest; and kinds that both files let in.
@@ -140,7 +112,7 @@ impl<'c> Pair<'c> {
             credential: Some(self.credential(&row.caller)),
             before: row.before.text().into(),
             after: row.after.text().into(),
-            why: self.why(cell, row),
+            why: reasons::why(&cell.answers, row),
         }
     }
 
@@ -151,16 +123,21 @@ impl<'c> Pair<'c> {
         match row.after {
             Decision::Allowed if served(self.old, cell.answers.old) => Verdict::Widened,
             Decision::Allowed => Verdict::Opened,
-            _ if served(self.new, cell.answers.new) => Verdict::Narrowed,
             Decision::NoRoute
             | Decision::MethodNotAllowed
             | Decision::Unauthenticated
-            | Decision::InsufficientScope => Verdict::Closed,
+            | Decision::InsufficientScope => {
+                if served(self.new, cell.answers.new) {
+                    Verdict::Narrowed
+                } else {
+                    Verdict::Closed
+                }
+            }
         }
     }
 
     fn credential(&self, caller: &Caller) -> String {
-        let scopes = || match scope_text(&caller.scopes) {
+        let scopes = || match callers::text(&caller.scopes) {
             text if text.is_empty() => " without scopes".to_owned(),
             text => format!(" with {text}"),
         };
@@ -172,23 +149,6 @@ impl<'c> Pair<'c> {
                 let name = [self.new, self.old].into_iter().find_map(|c| callers::known_clients(c, identity).next());
                 format!("certificate of client {}", name.map_or("unknown", |client| client.name.as_str()))
             }
-        }
-    }
-
-    fn why(&self, cell: &Cell<'_>, row: &Row) -> String {
-        match (cell.answers.old, cell.answers.new) {
-            (Answer::Found(before), Answer::Found(after)) => why_between(before, after, row),
-            (Answer::NoRoute, Answer::Found(after)) => format!("`{}` is new: no route had this path", after.route.name),
-            (Answer::MethodNotAllowed, Answer::Found(after)) => {
-                format!("`{}` takes a method that was not taken here", after.route.name)
-            }
-            (Answer::Found(before), Answer::NoRoute) => {
-                format!("`{}` is gone: no route has this path", before.route.name)
-            }
-            (Answer::Found(before), Answer::MethodNotAllowed) => {
-                format!("the method of `{}` is no longer taken here", before.route.name)
-            }
-            (Answer::NoRoute | Answer::MethodNotAllowed, Answer::NoRoute | Answer::MethodNotAllowed) => String::new(),
         }
     }
 
@@ -207,115 +167,9 @@ impl<'c> Pair<'c> {
     }
 }
 
-fn methods_of<'c>(entry: Entry<'c>) -> Option<&'c [crate::Method]> {
+fn methods_of(entry: Entry<'_>) -> Option<&[crate::Method]> {
     match &entry.route.access {
         Access::Public { .. } => None,
         Access::Authenticated { by, .. } => Some(by),
     }
-}
-
-impl Row {
-    /// Whether another row says nothing that this one does not: without a credential, or with fewer scopes, the same
-    /// happens already.
-    fn implies(&self, other: &Self) -> bool {
-        let same_way = (self.after == Decision::Allowed) == (other.after == Decision::Allowed);
-        let weaker = match (&self.caller.kind, &other.caller.kind) {
-            (Kind::Nobody, kind) => *kind != Kind::Nobody,
-            (mine, theirs) => {
-                mine == theirs
-                    && self.caller.scopes != other.caller.scopes
-                    && self.caller.scopes.is_subset(&other.caller.scopes)
-            }
-        };
-        same_way && weaker
-    }
-}
-
-impl Answers<'_> {
-    fn same_routes(&self, other: &Self) -> bool {
-        same(self.old, other.old) && same(self.new, other.new)
-    }
-}
-
-fn same(a: Answer<'_>, b: Answer<'_>) -> bool {
-    match (a, b) {
-        (Answer::NoRoute, Answer::NoRoute) | (Answer::MethodNotAllowed, Answer::MethodNotAllowed) => true,
-        (Answer::Found(a), Answer::Found(b)) => std::ptr::eq(a.route, b.route),
-        (Answer::NoRoute | Answer::MethodNotAllowed | Answer::Found(_), _) => false,
-    }
-}
-
-impl Cell<'_> {
-    /// Methods, host and template: that of the route that decides now, else of the one that did.
-    fn subject(&self) -> String {
-        let host = match &self.host {
-            HostPattern::Any => "",
-            HostPattern::Exact(name) => name,
-        };
-        let path = self.template().map_or_else(|| self.path.text(), |template| template.text.clone());
-        format!("{} {host}{path}", self.methods())
-    }
-
-    fn template(&self) -> Option<&PathTemplate> {
-        match (self.answers.new, self.answers.old) {
-            (Answer::Found(entry), _) | (_, Answer::Found(entry)) => Some(&entry.route.template),
-            (Answer::NoRoute | Answer::MethodNotAllowed, Answer::NoRoute | Answer::MethodNotAllowed) => None,
-        }
-    }
-
-    fn methods(&self) -> String {
-        if METHODS.iter().all(|method| self.methods.contains(method)) {
-            return "*".into();
-        }
-        let with_get = |method: &&&str| **method == "HEAD" && self.methods.contains("GET");
-        let shown: Vec<_> = METHODS.iter().filter(|m| self.methods.contains(*m)).filter(|m| !with_get(m)).collect();
-        shown.iter().map(|method| if **method == OTHER { "any other" } else { method }).collect::<Vec<_>>().join(",")
-    }
-
-    /// A path that shows it, where the template alone does not.
-    fn example(&self) -> Option<String> {
-        self.template().filter(|template| !self.path.is_plain(template)).map(|_| self.path.text())
-    }
-}
-
-/// Why two routes treat a caller differently.
-fn why_between(before: Entry<'_>, after: Entry<'_>, row: &Row) -> String {
-    let takes_over = if before.route.template.segments == after.route.template.segments {
-        String::new()
-    } else {
-        format!("`{}` decides instead of `{}`: ", after.route.name, before.route.name)
-    };
-    let cause = match (&before.route.access, &after.route.access) {
-        (_, Access::Public { reason }) => format!("it is public (\"{reason}\")"),
-        (Access::Public { .. }, Access::Authenticated { .. }) => "it is no longer public".into(),
-        (Access::Authenticated { .. }, Access::Authenticated { .. }) => {
-            credential_cause(&before.route.access, &after.route.access, row)
-        }
-    };
-    takes_over + &cause
-}
-
-fn credential_cause(before: &Access, after: &Access, row: &Row) -> String {
-    let (old, new) = (callers::required(before), callers::required(after));
-    let kind = match &row.caller.kind {
-        Kind::Nobody => "callers without a credential",
-        Kind::ApiKey => "API keys",
-        Kind::Token(_) => "this issuer's tokens",
-        Kind::Certificate(_) => "this client's certificates",
-    };
-    let by_file = matches!(row.caller.kind, Kind::Certificate(_)) && old == new;
-    match (row.before, row.after) {
-        (Decision::Unauthenticated, _) => format!("{kind} are accepted"),
-        (_, Decision::Unauthenticated) => format!("{kind} are no longer accepted"),
-        (Decision::InsufficientScope, _) if by_file => "the client holds more scopes".into(),
-        (_, Decision::InsufficientScope) if by_file => "the client holds fewer scopes".into(),
-        (Decision::InsufficientScope, _) => {
-            format!("it no longer asks for {}", scope_text(&old.difference(&new).cloned().collect()))
-        }
-        _ => format!("it asks for {} as well", scope_text(&new.difference(&old).cloned().collect())),
-    }
-}
-
-fn scope_text(scopes: &callers::Scopes) -> String {
-    scopes.iter().map(|scope| scope.0.as_str()).collect::<Vec<_>>().join(" ")
 }

@@ -34,7 +34,7 @@ pub(super) fn compare(old: &Api, new: &Api) -> Vec<Change> {
             "requests can be read and changed on their way",
         )),
         (None, Some(_)) => {
-            changes.push(change(Verdict::Narrowed, "no TLS".into(), "TLS".into(), "requests are encrypted"))
+            changes.push(change(Verdict::Narrowed, "no TLS".into(), "TLS".into(), "requests are encrypted"));
         }
         (Some(old), Some(new)) => {
             let (before, after) = (old.ca.as_deref(), new.ca.as_deref());
