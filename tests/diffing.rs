@@ -110,6 +110,23 @@ fn a_literal_without_a_method_hides_the_parameter_route() {
 }
 
 #[test]
+fn a_rest_opens_what_lies_beside_a_parameter() {
+    insta::assert_snapshot!(told(
+        READ,
+        &format!("{READ}\n      - {{ match: \"GET /orders/{{rest*}}\", public: \"files\" }}")
+    ));
+}
+
+#[test]
+fn a_listener_that_loses_tls_widens() {
+    let folder = TempDir::new().unwrap();
+    write_certificate(folder.path(), "server");
+    let tls = "127.0.0.1:8080\n    tls: { certificate: server.pem, key: file:server.key }\n";
+    let old = edited("127.0.0.1:8080\n", tls);
+    insta::assert_snapshot!(shown(&diff_in(folder.path(), &old, BASE, &[])));
+}
+
+#[test]
 fn a_host_of_its_own_takes_requests_from_the_api_without_a_host() {
     let open = "  - { name: pages, host: www.example.com, upstream: \"http://127.0.0.1:9002\", routes: [{ match: \"* /{all*}\", public: \"pages\" }] }\n";
     insta::assert_snapshot!(shown(&diff(BASE, &format!("{BASE}{open}"), &[])));

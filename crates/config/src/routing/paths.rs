@@ -27,6 +27,12 @@ impl Path {
         longer
     }
 
+    /// A path of these segments.
+    #[cfg(test)]
+    pub(crate) fn of(segments: &[&str]) -> Self {
+        Self { segments: segments.iter().map(|&segment| segment.to_owned()).collect(), fresh: BTreeSet::new() }
+    }
+
     /// Its segments.
     pub fn segments(&self) -> &[String] {
         &self.segments
