@@ -118,6 +118,16 @@ fn a_rest_opens_what_lies_beside_a_parameter() {
 }
 
 #[test]
+fn a_path_that_only_differs_by_a_slash_at_its_end_is_found() {
+    let guarded = |path| format!("      - {{ match: \"GET /orders{path}\", scopes: [orders:read] }}\n");
+    let old = format!("      {READ}\n{}{}", guarded(""), guarded("/{id}/{more*}"));
+    let open = "      - { match: \"GET /orders/{rest*}\", public: \"files\" }\n";
+    let (old, new) = (edited(&format!("      {READ}\n"), &old), edited(&format!("      {READ}\n"), &(old + open)));
+    let told = shown(&diff(&old, &new, &[]));
+    assert!(told.contains("opened    GET api.example.com/orders/{rest*} (such as /orders/)"), "{told}");
+}
+
+#[test]
 fn a_listener_that_loses_tls_widens() {
     let folder = TempDir::new().unwrap();
     write_certificate(folder.path(), "server");
