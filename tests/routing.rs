@@ -1,5 +1,5 @@
 //! What `config::routing` says that the gateway decides, against what the gateway decides.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
 
 mod running;
 
