@@ -7,8 +7,9 @@ use std::{
     process::{Command, Output},
 };
 
+use jose::{Algorithm, SigningKey};
 use rcgen::{CertificateParams, KeyPair};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const BASE: &str = r#"
@@ -219,6 +220,26 @@ fn an_invalid_file_is_reported_and_exits_with_1() {
     let output = diff(BASE, "listeners: []", &[]);
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
     assert!(String::from_utf8_lossy(&output.stderr).contains("new.yaml"));
+}
+
+#[test]
+fn keys_of_an_issuer_are_compared_one_by_one() {
+    let folder = TempDir::new().unwrap();
+    let jwk = || SigningKey::generate(Algorithm::Es256).unwrap().public_jwk();
+    let (first, second) = (jwk(), jwk());
+    for (name, keys) in [("one", vec![&first]), ("two", vec![&second, &first]), ("other", vec![&second])] {
+        fs::write(folder.path().join(name), json!({ "keys": keys }).to_string()).unwrap();
+    }
+    let file = |name| edited("required_claims: [sub]", &format!("jwks_file: {name}"));
+    for (old, new, expected) in [
+        ("one", "one", "exit 0\n"),
+        ("one", "two", "exit 3\nwidened   issuer corp keys\n          1 key -> 2 keys\n"),
+        ("two", "one", "exit 0\nnarrowed  issuer corp keys\n          2 keys -> 1 key\n"),
+        ("one", "other", "exit 3\nwidened   issuer corp keys\n          1 key -> 1 key\n"),
+    ] {
+        let told = shown(&diff_in(folder.path(), &file(old), &file(new), &[]));
+        assert!(told.starts_with(expected) && (told.len() == expected.len()) == (old == new), "{old} {new}: {told}");
+    }
 }
 
 const MUTUAL: &str = r#"
