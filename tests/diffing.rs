@@ -151,6 +151,16 @@ fn looser_limits_widen() {
 }
 
 #[test]
+fn websockets_and_metrics_open() {
+    let read =
+        r#"- { match: "GET /orders/{id}", scopes: [orders:read], websocket: { origins: ["https://app.example"] } }"#;
+    let new = edited(READ, read) + "monitoring: { address: \"127.0.0.1:9100\" }\n";
+    insta::assert_snapshot!(shown(&diff(BASE, &new, &[])));
+    let back = shown(&diff(&new, BASE, &[]));
+    assert!(back.starts_with("exit 0") && back.contains("closed    monitoring.address"), "{back}");
+}
+
+#[test]
 fn a_raised_rate_limit_widens() {
     insta::assert_snapshot!(told("rate: 100/minute", "rate: 200/minute"));
 }

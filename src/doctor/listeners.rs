@@ -12,7 +12,8 @@ use super::Finding;
 use crate::control;
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
-    config.listeners.iter().filter_map(|listener| unusable(listener.address, config)).collect()
+    let addresses = config.listeners.iter().map(|listener| listener.address).chain(config.monitoring.address);
+    addresses.filter_map(|address| unusable(address, config)).collect()
 }
 
 fn unusable(address: SocketAddr, config: &Config) -> Option<Finding> {

@@ -14,6 +14,7 @@ mod limits;
 mod listeners;
 mod reasons;
 mod routes;
+mod rules;
 mod upstreams;
 
 use std::fmt;
@@ -94,6 +95,18 @@ pub struct Change {
 
 /// Every difference in what the two configurations let through, the most permissive first.
 pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
+    // Every part is named, so that a new one cannot be forgotten here. What is not compared lets nobody in.
+    let Config {
+        listeners: _,
+        issuers: _,
+        apis: _,
+        trusted_proxies: _,
+        limits: _,
+        monitoring: _,
+        data: _,
+        workers: _,
+        secret_files: _,
+    } = old;
     let mut changes = routes::compare(old, new);
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));

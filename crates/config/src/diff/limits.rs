@@ -1,42 +1,10 @@
-//! Limits: of a route, of an API, of everything.
+//! Limits: of an API, and of everything.
 
 use std::{fmt::Display, time::Duration};
 
-use crate::{Api, GlobalLimits, RateLimit, RateSubject, Route};
+use crate::{Api, GlobalLimits, RateLimit, RateSubject};
 
 use super::{Change, Verdict};
-
-/// Limits of two routes that take the same requests.
-pub(super) fn of_route(subject: &str, example: Option<&str>, old: &Route, new: &Route) -> Vec<Change> {
-    let change = |verdict: Option<Verdict>, before: String, after: String, key: &str| {
-        let verdict = verdict?;
-        let way = if verdict.is_more_permissive() { "more" } else { "less" };
-        Some(Change {
-            verdict,
-            subject: subject.to_owned(),
-            example: example.map(str::to_owned),
-            credential: None,
-            before: format!("{key} {before}"),
-            after: format!("{key} {after}"),
-            why: format!("`{key}` allows {way}"),
-        })
-    };
-    let (timeouts, slashes) =
-        ((old.response_timeout, new.response_timeout), (old.encoded_slashes, new.encoded_slashes));
-    [
-        change(Verdict::of_limit(&old.max_body, &new.max_body), bytes(old.max_body), bytes(new.max_body), "body"),
-        change(Verdict::of_limit(&timeouts.0, &timeouts.1), time(timeouts.0), time(timeouts.1), "response_timeout"),
-        change(
-            Verdict::of_limit(&slashes.0, &slashes.1),
-            slashes.0.to_string(),
-            slashes.1.to_string(),
-            "encoded_slashes",
-        ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
 
 /// Rate limits of two APIs that take the same requests.
 pub(super) fn of_apis(old: &Api, new: &Api) -> Vec<Change> {
@@ -165,15 +133,5 @@ pub(super) fn time(time: Duration) -> String {
         (0, _) if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
         (0, _) => format!("{seconds}s"),
         _ => format!("{}ms", time.as_millis()),
-    }
-}
-
-/// A size as a file has it.
-fn bytes(size: u64) -> String {
-    match size {
-        0 => "0".into(),
-        _ if size.is_multiple_of(1 << 20) => format!("{}MiB", size >> 20),
-        _ if size.is_multiple_of(1 << 10) => format!("{}KiB", size >> 10),
-        _ => size.to_string(),
     }
 }

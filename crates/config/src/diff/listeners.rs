@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 
-use crate::{Config, Listener, ListenerSecurity};
+use crate::{Config, Listener, ListenerSecurity, Monitoring};
 
 use super::{Change, Verdict, anchors};
 
@@ -22,6 +22,7 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Change> {
     for listener in old.listeners.iter().filter(|listener| at(new, listener.address).is_none()) {
         changes.push(change(Verdict::Closed, listener, protection(listener), "not there", "it is gone"));
     }
+    changes.extend(monitoring(&old.monitoring, &new.monitoring));
     changes.extend(proxies(&old.trusted_proxies, &new.trusted_proxies));
     changes
 }
@@ -87,6 +88,21 @@ fn anchors_of(listener: &Listener) -> Option<&[CertificateDer<'static>]> {
         ListenerSecurity::Tls(tls) => tls.client_certificates.as_ref().map(|clients| clients.ca.as_slice()),
         ListenerSecurity::PlaintextLoopback | ListenerSecurity::Plaintext { .. } => None,
     }
+}
+
+/// The endpoint for metrics: who reaches it is asked for nothing.
+fn monitoring(old: &Monitoring, new: &Monitoring) -> Option<Change> {
+    let (verdict, why) = match (old.address, new.address) {
+        (None, None) => return None,
+        (None, Some(_)) => (Verdict::Opened, "whoever reaches it may read metrics"),
+        (Some(_), None) => (Verdict::Closed, "metrics cannot be read"),
+        (Some(before), Some(after)) if before == after => return None,
+        (Some(_), Some(_)) => (Verdict::Moved, "metrics are read at another address"),
+    };
+    let text = |address: Option<SocketAddr>| address.map_or_else(|| "not there".into(), |address| address.to_string());
+    let subject = "monitoring.address".to_owned();
+    let (before, after) = (text(old.address), text(new.address));
+    Some(Change { verdict, subject, example: None, credential: None, before, after, why: why.into() })
 }
 
 fn proxies(old: &[IpNet], new: &[IpNet]) -> Vec<Change> {

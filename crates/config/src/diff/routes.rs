@@ -11,7 +11,7 @@ use super::{
     Change, Verdict,
     callers::{self, Caller, Decision, Kind},
     cell::{Answers, Cell, METHODS, Row},
-    issuers, limits, reasons, upstreams,
+    issuers, limits, reasons, rules, upstreams,
 };
 
 /// Both files.
@@ -154,7 +154,7 @@ impl<'c> Pair<'c> {
 
     /// Differences in rules for callers whom both files let in.
     fn rule_changes(&self, cell: &Cell<'_>, before: Entry<'_>, after: Entry<'_>) -> Vec<Change> {
-        let mut changes = limits::of_route(&cell.subject(), cell.example().as_deref(), before.route, after.route);
+        let mut changes = rules::compare(&cell.subject(), cell.example().as_deref(), before.route, after.route);
         changes.extend(limits::of_apis(before.api, after.api));
         changes.extend(upstreams::compare(before.api, after.api));
         for kind in &cell.kept {
