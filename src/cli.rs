@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Say everything that is wrong with a configuration (exit 3 if there is anything)
     Check(Check),
+    /// Say which routes became more permissive between two configurations (exit 3 if any did)
+    Diff(Diff),
+    /// Check the place that the gateway will run in (exit 3 if anything is wrong)
+    Doctor(Doctor),
     /// About the configuration format
     Config {
         #[command(subcommand)]
@@ -50,6 +54,27 @@ pub(crate) struct Serve {
 /// `portcullis check`.
 #[derive(Args)]
 pub(crate) struct Check {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis diff`.
+#[derive(Args)]
+pub(crate) struct Diff {
+    /// Configuration file in force
+    pub(crate) old: PathBuf,
+    /// Configuration file that would replace it
+    pub(crate) new: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis doctor`.
+#[derive(Args)]
+pub(crate) struct Doctor {
     /// Configuration file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: PathBuf,

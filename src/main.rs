@@ -3,6 +3,8 @@
 mod check;
 mod cli;
 mod control;
+mod diff;
+mod doctor;
 mod explain;
 mod failure;
 mod key;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config { command: ConfigCommand::Schema } => schema::run(),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Key { command } => key::run(command),

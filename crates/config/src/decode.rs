@@ -29,11 +29,12 @@ pub(crate) struct Context {
     base: PathBuf,
     now: u64,
     findings: RefCell<Vec<Finding>>,
+    secret_files: RefCell<Vec<PathBuf>>,
 }
 
 impl Context {
     pub(crate) fn new(base: &Path, now: u64, findings: Vec<Finding>) -> Self {
-        Self { base: base.to_owned(), now, findings: RefCell::new(findings) }
+        Self { base: base.to_owned(), now, findings: RefCell::new(findings), secret_files: RefCell::default() }
     }
 
     pub(crate) fn report(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
@@ -60,7 +61,9 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
     let (listeners, apis) = (listeners?, apis?);
-    Some(Config { listeners, data, issuers: issuers.ready, apis, trusted_proxies, limits, monitoring, workers })
+    let secret_files = cx.secret_files.take();
+    let issuers = issuers.ready;
+    Some(Config { listeners, data, issuers, apis, trusted_proxies, limits, monitoring, workers, secret_files })
 }
 
 /// The items of a list that must not be empty.

@@ -6,16 +6,21 @@
 //!
 //! No step stops at the first mistake: a [`Report`] holds all of them, each with a code of [`codes`], its place, the
 //! cause and the fix. Only a file without any mistake gives a [`Config`].
+//!
+//! [`diff`] says what one configuration lets through that another does not.
 
 pub mod codes;
 mod decode;
+mod diff;
 mod keys;
 mod load;
 mod model;
 mod report;
+pub mod routing;
 mod shape;
 mod yaml;
 
+pub use diff::{Change, Verdict, diff};
 pub use load::{load, load_str, load_str_at};
 pub use model::*;
 pub use report::{Finding, Report, Span};

@@ -28,6 +28,8 @@ pub struct Config {
     pub monitoring: Monitoring,
     /// Worker threads; `None` means one for each available core.
     pub workers: Option<usize>,
+    /// Files that secrets were read from (`file:`), in the order of the file.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// One address on which the gateway accepts connections.

@@ -93,6 +93,11 @@ impl JwkSet {
         self.0.is_empty()
     }
 
+    /// Whether every key of this set is in another one, so that this one verifies nothing that the other does not.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|key| other.0.iter().any(|theirs| key.is_within(theirs)))
+    }
+
     /// Keys that fit a token's `kid` and algorithm.
     pub(crate) fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
         self.0.iter().filter(move |key| {
@@ -131,6 +136,22 @@ impl Key {
         };
         let key = Self { id: text("kid").map(str::to_owned), kind };
         stated.is_none_or(|algorithm| key.serves(algorithm)).then_some(key)
+    }
+
+    /// The same key, for no more algorithms. Secrets cannot be compared and count as different.
+    fn is_within(&self, other: &Self) -> bool {
+        let same = |a: &ParsedPublicKey, b: &ParsedPublicKey| a.as_ref() == b.as_ref();
+        let forms = |kind: &Kind| match kind {
+            Kind::Public(algorithm, key) => vec![(*algorithm, key.clone())],
+            Kind::Rsa(forms) => forms.clone(),
+            Kind::Secret(_) => Vec::new(),
+        };
+        let theirs = forms(&other.kind);
+        let mine = forms(&self.kind);
+        !mine.is_empty()
+            && mine
+                .iter()
+                .all(|(own, key)| theirs.iter().any(|(algorithm, other)| own == algorithm && same(key, other)))
     }
 
     fn serves(&self, algorithm: Algorithm) -> bool {

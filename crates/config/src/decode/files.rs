@@ -29,7 +29,10 @@ pub(super) fn read(cx: &Context, node: &Node, path: &str) -> Option<Zeroizing<Ve
 pub(super) fn secret(cx: &Context, node: &Node) -> Option<Zeroizing<Vec<u8>>> {
     let text = node.text()?;
     match text.split_once(':') {
-        Some(("file", path)) => read(cx, node, path),
+        Some(("file", path)) => {
+            cx.secret_files.borrow_mut().push(cx.base.join(path));
+            read(cx, node, path)
+        }
         Some(("env", name)) => {
             let value = std::env::var_os(name).map(|value| Zeroizing::new(value.into_encoded_bytes()));
             unset_if_none(cx, node, value, &format!("the environment variable `{name}` is not set"))
