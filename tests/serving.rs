@@ -3,7 +3,10 @@
 
 mod running;
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+};
 
 use jose::{JwkSet, jwt};
 use running::{Gate, unix_now, wire};
@@ -72,6 +75,24 @@ fn unknown_paths_methods_and_hosts_are_told_apart() {
     assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD")));
     assert_eq!(wire::request(&gate, "TRACE", "/orders/1", &[], "").status, 405);
     gate.refuses("/orders/1", &["Host: other.example"], 404, "PC-0108");
+}
+
+#[test]
+fn an_address_as_host_is_protected_by_its_own_api_however_it_is_spelled() {
+    let apis = "  - { name: six, host: \"[::1]\", upstream: \"http://127.0.0.1:9\", authenticate: [api_key], routes: [{ match: \"GET /any\" }] }\n  \
+                - { name: all, upstream: \"http://127.0.0.1:9\", routes: [{ match: \"GET /any\", public: \"a test\" }] }\n";
+    let gate = Gate::start_with_apis(apis);
+    for host in ["[::1]", "[0:0:0:0:0:0:0:1]:443", "[0::1]"] {
+        let status = |fields: &str| {
+            let mut stream = std::net::TcpStream::connect(gate.plain).unwrap();
+            write!(stream, "GET /any HTTP/1.1\r\n{fields}Connection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer.split(' ').nth(1).unwrap().to_owned()
+        };
+        assert_eq!(status(&format!("Host: {host}\r\n")), "401", "{host}");
+        assert_eq!(status("Host: elsewhere.example\r\n"), "502");
+    }
 }
 
 #[test]

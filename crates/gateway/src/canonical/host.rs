@@ -12,15 +12,14 @@ impl Host {
     /// Canonicalises a host without a port: a DNS name, an IPv4 literal or a bracketed IPv6 literal.
     pub(crate) fn parse(raw: &str) -> Option<Self> {
         let name = raw.strip_suffix('.').unwrap_or(raw);
-        let literal = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
-        let valid = match literal {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => is_name(name),
-        };
-        valid.then(|| Self(literal.unwrap_or(name).to_ascii_lowercase()))
+        match name.strip_prefix('[').and_then(|n| n.strip_suffix(']')) {
+            // One address has many spellings (RFC 5952); the configuration knows it by the same one.
+            Some(literal) => literal.parse::<std::net::Ipv6Addr>().ok().map(|address| Self(format!("[{address}]"))),
+            None => is_name(name).then(|| Self(name.to_ascii_lowercase())),
+        }
     }
 
-    /// The host, IPv6 literals without brackets.
+    /// The host, IPv6 literals in brackets.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,7 +70,8 @@ mod tests {
         {
             assert_eq!(of(raw).unwrap(), "api.example.com", "{raw}");
         }
-        assert_eq!(of("[::1]:80").unwrap(), "::1");
+        assert_eq!(of("[::1]:80").unwrap(), "[::1]");
+        assert_eq!(of("[0:0:0:0:0:0:0:1]").unwrap(), "[::1]");
         assert_eq!(of("a:").unwrap(), "a");
     }
 
