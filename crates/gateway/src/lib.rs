@@ -24,6 +24,7 @@ mod request_id;
 mod route;
 mod sources;
 mod start;
+mod stream;
 mod tunnel;
 pub(crate) mod upstream;
 mod watch;

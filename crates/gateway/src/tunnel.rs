@@ -12,9 +12,10 @@ use crate::{
     authorize,
     body::Outbound,
     canonical::Canonical,
-    listen::{self, Peer, Watched},
+    listen::{self, Peer},
     refusal::Refusal,
     route::Route,
+    stream::Watched,
     watch::Pulse,
 };
 

@@ -2,10 +2,8 @@
 
 use std::{
     convert::Infallible,
-    io,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, ready},
 };
 
 use hyper::{
@@ -14,12 +12,12 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     sync::watch,
 };
 
 use super::Peer;
-use crate::{pipeline, watch::Pulse};
+use crate::{pipeline, stream::Watched, watch::Pulse};
 
 /// HTTP/2 windows of a stream and of a connection (limits: HTTP/2 windows).
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -106,58 +104,5 @@ async fn until_done<C: Future>(
     tokio::select! {
         _ = connection => {}
         () = pulse.expired() => {}
-    }
-}
-
-/// A stream that tells its pulse when bytes move.
-pub(crate) struct Watched<S> {
-    inner: S,
-    pulse: Arc<Pulse>,
-}
-
-impl<S> Watched<S> {
-    pub(crate) fn new(inner: S, pulse: Arc<Pulse>) -> Self {
-        Self { inner, pulse }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.pulse.read();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
-        self.pulse.wrote();
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs))?;
-        self.pulse.wrote();
-        Poll::Ready(Ok(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
     }
 }

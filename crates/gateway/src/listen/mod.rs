@@ -13,7 +13,6 @@ use http::HeaderValue;
 pub(crate) use accept::{Entrance, bind, serve};
 pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
-pub(crate) use connection::Watched;
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
 use crate::{authenticate::CertificateHolder, gate::Current, watch::Pulse};

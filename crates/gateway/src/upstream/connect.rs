@@ -14,7 +14,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::SendError;
-use crate::body::Inbound;
+use crate::{body::Inbound, stream::Joined};
 
 /// Why connections to an upstream cannot be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ impl Connector {
 
     pub(super) async fn http1(&self, server: &Server) -> Result<http1::SendRequest<Inbound>, SendError> {
         let stream = self.connect(server).await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(SendError::Broke)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(Joined(stream))).await.map_err(SendError::Broke)?;
         tokio::spawn(connection.with_upgrades());
         Ok(sender)
     }
