@@ -34,6 +34,15 @@ impl Drop for Server {
     }
 }
 
+/// Runs a module that must succeed; what it printed.
+pub fn module(name: &str, arguments: &[&str]) -> String {
+    let mut python = Command::new("python3");
+    let output = python.env("PYTHONPATH", packages()).args(["-m", name]).args(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
 /// Runs a script that must succeed; what it printed.
 pub fn run(script: &str, arguments: &[&str]) -> String {
     let output = python(script).args(arguments).output().unwrap();

@@ -11,12 +11,14 @@ use crate::{
 };
 
 /// Debian packages that the tests use, by the command that shows whether they are there.
-const PREREQUISITES: [(&[&str], &str); 5] = [
+const PREREQUISITES: [(&[&str], &str); 7] = [
     (&["cc", "--version"], "gcc"),
     (&["curl", "--version"], "curl"),
     (&["node", "--version"], "nodejs"),
     (&["npm", "--version"], "npm"),
     (&["python3", "-m", "pip", "--version"], "python3-pip"),
+    (&["openssl", "version"], "openssl"),
+    (&["testssl", "--version"], "testssl.sh"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

@@ -43,6 +43,8 @@ impl ServerTls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = Ticketer::new()?;
         config.send_tls13_tickets = 1;
+        // The library's order is the strongest first; a client that prefers a weaker suite does not get it.
+        config.ignore_client_order = true;
         let clients = tls.client_certificates.clone().map(Arc::new);
         Ok(Self { config: Arc::new(config), clients, certificates })
     }
