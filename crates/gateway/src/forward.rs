@@ -15,7 +15,7 @@ use crate::{
     refusal::Refusal,
     route::Route,
     tunnel::{self, Guest},
-    upstream::{PooledBody, SendError},
+    upstream::{PooledBody, SendError, Unsent},
     watch::unix_now,
 };
 
@@ -43,14 +43,14 @@ pub(crate) async fn forward(
         let guest = Guest { peer: Arc::clone(peer), canonical: canonical.again(), identity: identity.clone() };
         let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
         tunnel::ask_upstream(request.headers_mut());
-        let response = Box::pin(send(gate, &route, request)).await?;
+        let response = Box::pin(send(gate, &route, &mut Some(request))).await?;
         return match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
             _ => Ok(from_upstream(response)),
         };
     }
-    let request = outgoing(gate, peer, record, canonical, &route, &identity)?;
-    let response = send(gate, &route, request).await?;
+    let mut request = Some(outgoing(gate, peer, record, canonical, &route, &identity)?);
+    let response = send(gate, &route, &mut request).await?;
     // Nobody asked for another protocol.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Refusal::UpstreamBroke("switched_unasked"));
@@ -58,9 +58,8 @@ pub(crate) async fn forward(
     Ok(from_upstream(response))
 }
 
-async fn send(gate: &Gate, route: &Route, request: Request<Inbound>) -> Result<Response<PooledBody>, Refusal> {
-    let mut request = Some(request);
-    let sending = gate.pools.send(route.api_index, &mut request);
+async fn send(gate: &Gate, route: &Route, request: &mut Unsent) -> Result<Response<PooledBody>, Refusal> {
+    let sending = gate.pools.send(route.api_index, request);
     let answer =
         tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
     answer.map_err(|error| refusal_of(&error))

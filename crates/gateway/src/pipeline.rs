@@ -1,6 +1,6 @@
 //! A request's way from the wire to an answer. Reads top-down, a line a stage.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -27,7 +27,7 @@ pub(crate) fn handle(
     gate: Arc<Gate>,
     peer: Arc<Peer>,
     request: Request<Incoming>,
-) -> impl Future<Output = Response<Outbound>> {
+) -> impl Future<Output = Result<Response<Outbound>, Infallible>> {
     let record = Record::begin(&gate, &peer, &request);
     let asks_for_key = identity_token::is_key_request(&request);
     let canonical = Canonical::from_wire(request, &gate.snapshot.limits, gate.snapshot.sources.key_prefix);
@@ -40,10 +40,10 @@ async fn answer(
     mut record: Box<Record>,
     asks_for_key: bool,
     canonical: Result<Box<Canonical>, Refusal>,
-) -> Response<Outbound> {
+) -> Result<Response<Outbound>, Infallible> {
     if asks_for_key {
         let answer = gate.snapshot.identity.key_response();
-        return record.attach(dress(answer, Exposure::Public));
+        return Ok(record.attach(dress(answer, Exposure::Public)));
     }
     let mut exposure = Exposure::Private;
     let outcome = match decide(&gate, &peer, &mut record, canonical).await {
@@ -57,7 +57,7 @@ async fn answer(
         record.refused(&refusal);
         refusal.into_response(&record.request_id)
     });
-    record.attach(dress(answer, exposure))
+    Ok(record.attach(dress(answer, exposure)))
 }
 
 /// Decides over a request. Only an `Authorized` request can be forwarded, and only these stages make one.

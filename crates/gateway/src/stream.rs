@@ -73,6 +73,60 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Joined<S> {
     }
 }
 
+/// A stream whose first byte was read ahead.
+pub(crate) struct Begun<S> {
+    first: Option<u8>,
+    inner: S,
+}
+
+impl<S> Begun<S> {
+    pub(crate) fn new(first: u8, inner: S) -> Self {
+        Self { first: Some(first), inner }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Begun<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buffer.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buffer.put_slice(&[first]);
+            // What follows it is most likely there already; if it is not, the first byte alone is an answer.
+            return match Pin::new(&mut self.inner).poll_read(cx, buffer) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),
+            };
+        }
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
 /// A stream that tells its pulse when bytes move.
 pub(crate) struct Watched<S> {
     inner: S,
@@ -132,6 +186,16 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_byte_read_ahead_comes_first_and_once() {
+        let (mut near, far) = tokio::io::duplex(64);
+        near.write_all(b"bc").await.unwrap();
+        drop(near);
+        let mut read = Vec::new();
+        Begun::new(b'a', far).read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, b"abc");
+    }
 
     #[tokio::test]
     async fn pieces_arrive_whole_and_in_order() {

@@ -114,7 +114,8 @@ async fn greet(
             current,
             _place: place,
         };
-        return connection::serve(Arc::new(peer), stream, false, &entrance.http, stop).await;
+        tokio::spawn(connection::serve_http1(Arc::new(peer), Box::new(stream), entrance.http, stop));
+        return;
     };
     let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
     let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
@@ -136,5 +137,11 @@ async fn greet(
         current,
         _place: place,
     };
-    connection::serve(Arc::new(peer), stream, multiplexed, &entrance.http, stop).await;
+    // In a task of its own size: that of a handshake is larger, and would stay for as long as the connection.
+    let (peer, stream) = (Arc::new(peer), Box::new(stream));
+    if multiplexed {
+        tokio::spawn(connection::serve_http2(peer, stream, entrance.http, stop));
+    } else {
+        tokio::spawn(connection::serve_http1(peer, stream, entrance.http, stop));
+    }
 }

@@ -1,10 +1,6 @@
 //! HTTP on one connection, from its first byte to its last, and not longer than its signs of life allow.
 
-use std::{
-    convert::Infallible,
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::{pin::Pin, sync::Arc};
 
 use hyper::{
     server::conn::{http1, http2},
@@ -12,12 +8,19 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     sync::watch,
 };
 
 use super::Peer;
-use crate::{pipeline, stream::Watched, watch::Pulse};
+use crate::{
+    pipeline,
+    stream::{Begun, Watched},
+    watch::Pulse,
+};
+
+/// Turns true when the gateway stops.
+pub(super) type Stop = watch::Receiver<bool>;
 
 /// HTTP/2 windows of a stream and of a connection (limits: HTTP/2 windows).
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -47,53 +50,61 @@ impl From<&config::GlobalLimits> for HttpLimits {
     }
 }
 
-/// Serves a connection until it ends, expires, or `stop` turns true and its requests are done.
-pub(super) async fn serve<S>(
-    peer: Arc<Peer>,
-    stream: S,
-    multiplexed: bool,
-    limits: &HttpLimits,
-    stop: watch::Receiver<bool>,
-) where
+/// Serves HTTP/1.1 on a connection until it ends, expires, or `stop` turns true and its requests are done.
+pub(super) async fn serve_http1<S>(peer: Arc<Peer>, mut stream: Box<S>, limits: HttpLimits, mut stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pulse = Arc::clone(&peer.pulse);
+    // A connection that says nothing yet is not worth the buffers of one that does.
+    let mut first = [0];
+    let begun = tokio::select! {
+        begun = stream.read(&mut first) => matches!(begun, Ok(1..)),
+        () = pulse.expired() => false,
+        _ = stop.wait_for(|stop| *stop) => false,
+    };
+    if !begun {
+        return;
+    }
+    pulse.read();
+    let [first] = first;
+    let io = TokioIo::new(Watched::new(Begun::new(first, stream), Arc::clone(&pulse)));
+    let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .half_close(false)
+        .header_read_timeout(None)
+        .max_headers(limits.header_count)
+        .max_buf_size(limits.header_bytes + limits.target_bytes + 1024)
+        .serve_connection(io, service)
+        .with_upgrades();
+    until_done(Box::pin(connection), &pulse, stop, http1::UpgradeableConnection::graceful_shutdown).await;
+}
+
+/// Serves HTTP/2 on a connection until it ends, expires, or `stop` turns true and its requests are done.
+pub(super) async fn serve_http2<S>(peer: Arc<Peer>, stream: Box<S>, limits: HttpLimits, stop: Stop)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&peer.pulse);
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
-    let service = service_fn(move |request| {
-        let answer = pipeline::handle(peer.current.gate(), Arc::clone(&peer), request);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    if multiplexed {
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .max_pending_accept_reset_streams(PENDING_RESETS)
-            .max_local_error_reset_streams(LOCAL_RESETS)
-            .serve_connection(io, service);
-        let mut connection = pin!(connection);
-        until_done(connection.as_mut(), &pulse, stop, hyper::server::conn::http2::Connection::graceful_shutdown).await;
-    } else {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .half_close(false)
-            .header_read_timeout(None)
-            .max_headers(limits.header_count)
-            .max_buf_size(limits.header_bytes + limits.target_bytes + 1024)
-            .serve_connection(io, service)
-            .with_upgrades();
-        let mut connection = pin!(connection);
-        let shut_down = hyper::server::conn::http1::UpgradeableConnection::graceful_shutdown;
-        until_done(connection.as_mut(), &pulse, stop, shut_down).await;
-    }
+    let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
+        .serve_connection(io, service);
+    until_done(Box::pin(connection), &pulse, stop, http2::Connection::graceful_shutdown).await;
 }
 
 async fn until_done<C: Future>(
-    mut connection: Pin<&mut C>,
+    mut connection: Pin<Box<C>>,
     pulse: &Pulse,
-    mut stop: watch::Receiver<bool>,
+    mut stop: Stop,
     shut_down: impl Fn(Pin<&mut C>),
 ) {
     tokio::select! {

@@ -46,7 +46,7 @@ pub(crate) enum SendError {
 }
 
 /// A request until a connection takes it. It stays in one place meanwhile: moved, it would be copied at each call.
-type Unsent = Option<Request<Inbound>>;
+pub(crate) type Unsent = Option<Request<Inbound>>;
 
 /// A worker's pools, one for each API.
 pub(crate) struct Pools(Vec<Arc<Pool>>);
