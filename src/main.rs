@@ -21,9 +21,10 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, ConfigCommand};
 
-/// Requests make and drop many small things on one thread each, which this allocator does in fewer steps.
+/// Requests make and drop many small things on one thread each, which this allocator does in fewer steps than
+/// the C library's, and it gives back what a burst of connections or a large body needed.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
