@@ -1,5 +1,6 @@
 //! A real gateway between a test and a recording origin: the binary, on free ports, in a folder of its own.
 
+pub mod http2;
 pub mod issuer;
 pub mod origin;
 pub mod process;
@@ -45,6 +46,11 @@ impl Gate {
     /// Starts a gateway with more APIs at the end of its list.
     pub fn start_with_apis(apis: &str) -> Self {
         Self::start_configured("", apis)
+    }
+
+    /// Starts a gateway whose configuration a test has changed.
+    pub fn start_changed(change: impl Fn(String) -> String) -> Self {
+        Self::start_files(|origin| change(configuration(origin, "", "")))
     }
 
     /// Starts a gateway whose API `orders` has one more key.

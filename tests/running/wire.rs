@@ -2,9 +2,10 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Write},
+    io::{BufReader, ErrorKind, Read, Write},
     net::TcpStream,
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs};
@@ -12,6 +13,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::Value;
 
 use super::Gate;
+
+/// How long a test waits for what must happen at once.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One answer.
 pub struct Answer {
@@ -50,6 +54,24 @@ pub fn raw(gate: &Gate, bytes: &[u8]) -> Answer {
     let mut answer = Vec::new();
     // A close without close_notify still leaves what was read.
     let _ = BufReader::new(stream).read_to_end(&mut answer);
+    parse(&String::from_utf8_lossy(&answer))
+}
+
+/// Sends exact bytes; the answer, and the connection must be closed after it by the gateway's own doing.
+pub fn until_close(gate: &Gate, bytes: &[u8]) -> Answer {
+    until_close_of(connect(gate, None), bytes)
+}
+
+/// The same over a connection made before.
+pub fn until_close_of(mut stream: StreamOwned<ClientConnection, TcpStream>, bytes: &[u8]) -> Answer {
+    stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+    // A gateway that has seen enough closes before it has read all.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        let waited = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        assert!(!waited, "the connection stays open after {:?}", String::from_utf8_lossy(&answer));
+    }
     parse(&String::from_utf8_lossy(&answer))
 }
 
@@ -115,6 +137,17 @@ pub fn certificate(gate: &Gate) -> Vec<u8> {
 }
 
 fn connect(gate: &Gate, client: Option<&str>) -> StreamOwned<ClientConnection, TcpStream> {
+    handshake(gate, "localhost", config(gate, client))
+}
+
+/// TLS to the gateway under a server name; the handshake itself comes with the first bytes.
+pub fn handshake(gate: &Gate, name: &str, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
+    let connection = ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap();
+    StreamOwned::new(connection, TcpStream::connect(gate.address).unwrap())
+}
+
+/// A client that trusts the gateway's CA, with a certificate by the name of its file or without.
+pub fn config(gate: &Gate, client: Option<&str>) -> ClientConfig {
     let file = |name: String| File::open(gate.folder.path().join(name)).unwrap();
     let mut roots = RootCertStore::empty();
     for anchor in CertificateDer::pem_reader_iter(file("ca.pem".into())) {
@@ -122,16 +155,14 @@ fn connect(gate: &Gate, client: Option<&str>) -> StreamOwned<ClientConnection, T
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
-    let config = match client {
+    match client {
         None => builder.with_no_client_auth(),
         Some(name) => {
             let chain = CertificateDer::pem_reader_iter(file(format!("{name}.pem"))).map(Result::unwrap).collect();
             let key = PrivateKeyDer::from_pem_reader(file(format!("{name}.key"))).unwrap();
             builder.with_client_auth_cert(chain, key).unwrap()
         }
-    };
-    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    StreamOwned::new(connection, TcpStream::connect(gate.address).unwrap())
+    }
 }
 
 fn parse(text: &str) -> Answer {
