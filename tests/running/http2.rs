@@ -44,7 +44,7 @@ impl Connection {
     pub fn open(gate: &Gate) -> Self {
         let mut config = wire::config(gate, None);
         config.alpn_protocols = vec![b"h2".to_vec()];
-        let mut stream = wire::handshake(gate, "localhost", config);
+        let mut stream = wire::handshake(gate.address, "localhost", config);
         stream.sock.set_read_timeout(Some(wire::PATIENCE)).unwrap();
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         let mut connection = Self { stream };

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufReader, ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     sync::Arc,
     time::Duration,
 };
@@ -88,7 +88,7 @@ impl Connection {
         Self(connect(gate, Some(client)))
     }
 
-    /// Sends one request and reads its answer by its Content-Length.
+    /// Sends one request and reads its answer by its Content-Length or chunks.
     pub fn exchange(&mut self, bytes: &[u8]) -> Answer {
         self.0.write_all(bytes).unwrap();
         let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
@@ -98,7 +98,9 @@ impl Connection {
             answer.extend_from_slice(&buffer[..count]);
             let parsed = parse(&String::from_utf8_lossy(&answer));
             let length = parsed.field("content-length").and_then(|length| length.parse::<usize>().ok());
-            if length.is_some_and(|length| parsed.body.len() >= length) {
+            let chunked = parsed.field("transfer-encoding") == Some("chunked");
+            if length.is_some_and(|length| parsed.body.len() >= length) || chunked && parsed.body.ends_with("0\r\n\r\n")
+            {
                 return parsed;
             }
         }
@@ -137,13 +139,17 @@ pub fn certificate(gate: &Gate) -> Vec<u8> {
 }
 
 fn connect(gate: &Gate, client: Option<&str>) -> StreamOwned<ClientConnection, TcpStream> {
-    handshake(gate, "localhost", config(gate, client))
+    handshake(gate.address, "localhost", config(gate, client))
 }
 
-/// TLS to the gateway under a server name; the handshake itself comes with the first bytes.
-pub fn handshake(gate: &Gate, name: &str, config: ClientConfig) -> StreamOwned<ClientConnection, TcpStream> {
-    let connection = ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap();
-    StreamOwned::new(connection, TcpStream::connect(gate.address).unwrap())
+/// TLS to a listener under a server name; the handshake itself comes with the first bytes.
+pub fn handshake(
+    address: SocketAddr,
+    name: &str,
+    config: impl Into<Arc<ClientConfig>>,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let connection = ClientConnection::new(config.into(), name.to_owned().try_into().unwrap()).unwrap();
+    StreamOwned::new(connection, TcpStream::connect(address).unwrap())
 }
 
 /// A client that trusts the gateway's CA, with a certificate by the name of its file or without.
