@@ -367,6 +367,14 @@ fn bypass_path_without_a_slash_or_with_a_fragment() {
         assert!(matches!(outcome, Outcome::Answered(400, _) | Outcome::Reset(_)), "{path}: {outcome:?}");
     }
     assert_eq!(gate.origin.seen(), before);
+    // Over HTTP/2 a fragment is gone before anything is decided; what is left of the target is decided upon and sent.
+    for (path, status) in [("/admin#", 401), ("/admin#/../x", 401), ("/slashes/..%2fadmin#", 400)] {
+        refuses_http2(&gate, &pseudo("localhost", path), status);
+    }
+    let answered = http2::Connection::open(&gate).ask(1, &pseudo("localhost", "/x#/../admin"));
+    assert!(matches!(answered, Outcome::Answered(200 | 400, _)), "{answered:?}");
+    let seen = gate.origin.raw_text();
+    assert!(!seen.contains('#') && !seen.contains(" /admin"), "{seen}");
 }
 
 #[test]
