@@ -491,9 +491,12 @@ fn a23_a_flood_of_interim_answers() {
     });
     assert_eq!(Client::open(&gate).get("one"), (200, "plain".into()));
     let before = gate.resident_kib();
-    let asked = Instant::now();
-    assert_eq!(Client::open(&gate).get("flood").0, 502);
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    for _ in 0..8 {
+        let asked = Instant::now();
+        assert_eq!(Client::open(&gate).get("flood").0, 502);
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    }
+    // What section I of the catalogue allows for any exhaustion.
     let grown = gate.resident_kib().saturating_sub(before);
-    assert!(grown < 4 * 1024, "{grown} KiB");
+    assert!(grown < 16 * 1024, "{grown} KiB");
 }

@@ -641,8 +641,9 @@ fn bypass_many_fields_by_reference() {
         );
     }
     assert_eq!(gate.origin.seen(), before);
+    // What section I of the catalogue allows for any exhaustion.
     let grown = gate.resident_kib().saturating_sub(resident);
-    assert!(grown < 8 * 1024, "{grown} KiB");
+    assert!(grown < 16 * 1024, "{grown} KiB");
 }
 
 #[test]
