@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     SendError,
-    line::{Bounded, Line},
+    line::{Bounded, Line, READ_AHEAD},
 };
 use crate::{body::Inbound, stream::Joined};
 
@@ -55,7 +55,11 @@ impl Connector {
 
     pub(super) async fn http1(&self, server: &Server) -> Result<Line, SendError> {
         let (stream, room) = Bounded::new(self.connect(server).await?);
-        let (sender, connection) = http1::handshake(TokioIo::new(Joined(stream))).await.map_err(SendError::Broke)?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(READ_AHEAD)
+            .handshake(TokioIo::new(Joined(stream)))
+            .await
+            .map_err(SendError::Broke)?;
         tokio::spawn(connection.with_upgrades());
         Ok(Line::new(sender, room))
     }

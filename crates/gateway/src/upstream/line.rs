@@ -22,9 +22,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::body::Inbound;
 
+/// Bytes of an answer that the library holds before someone takes them, so that they also bound its head.
+pub(super) const READ_AHEAD: usize = 64 * 1024;
+
 /// Bytes before the end of an answer's head. The library may have read ahead into the body by then: its buffer twice,
 /// which is less.
-const MOST: usize = 1 << 20;
+const MOST: usize = 4 * READ_AHEAD;
 
 /// Bytes that a server may still send.
 #[derive(Debug)]
