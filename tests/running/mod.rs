@@ -1,5 +1,6 @@
 //! A real gateway between a test and a recording origin: the binary, on free ports, in a folder of its own.
 
+pub mod http2;
 pub mod issuer;
 pub mod origin;
 pub mod process;
@@ -45,6 +46,11 @@ impl Gate {
     /// Starts a gateway with more APIs at the end of its list.
     pub fn start_with_apis(apis: &str) -> Self {
         Self::start_configured("", apis)
+    }
+
+    /// Starts a gateway whose configuration a test has changed; `ORIGIN` stands for the origin's address.
+    pub fn start_changed(change: impl Fn(String) -> String) -> Self {
+        Self::start_files(|origin| change(configuration(origin, "", "")).replace("ORIGIN", &origin.address.to_string()))
     }
 
     /// Starts a gateway whose API `orders` has one more key.
@@ -190,7 +196,8 @@ apis:
     )
 }
 
-/// A CA, a server's certificate for a name, and two clients' certificates.
+/// A CA, a server's certificate for a name, and certificates of a client, of a stranger, and of some that look like
+/// the client.
 pub fn write_certificates(folder: &Path, name: &str) {
     let write = |name: &str, text: String| {
         use std::os::unix::fs::OpenOptionsExt;
@@ -205,14 +212,23 @@ pub fn write_certificates(folder: &Path, name: &str) {
     write("ca.pem", ca.self_signed(&ca_key).unwrap().pem());
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
-    let server = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let server = CertificateParams::new(vec![name.to_owned(), format!("*.tenants.{name}")]).unwrap();
     write("server.pem", server.signed_by(&key, &issuer).unwrap().pem());
     write("server.key", key.serialize_pem());
-    for (name, id) in [("client", "spiffe://corp.example/billing"), ("stranger", "spiffe://corp.example/stranger")] {
+    let uri = |path: &str| SanType::URI(format!("spiffe://corp.example/{path}").try_into().unwrap());
+    let text = "spiffe://corp.example/billing";
+    for (name, names, usage) in [
+        ("client", vec![uri("billing")], ExtendedKeyUsagePurpose::ClientAuth),
+        ("stranger", vec![uri("stranger")], ExtendedKeyUsagePurpose::ClientAuth),
+        ("two-uris", vec![uri("billing"), uri("stranger")], ExtendedKeyUsagePurpose::ClientAuth),
+        ("as-dns", vec![SanType::DnsName(text.try_into().unwrap())], ExtendedKeyUsagePurpose::ClientAuth),
+        ("as-mail", vec![SanType::Rfc822Name(text.try_into().unwrap())], ExtendedKeyUsagePurpose::ClientAuth),
+        ("server-only", vec![uri("billing")], ExtendedKeyUsagePurpose::ServerAuth),
+    ] {
         let key = KeyPair::generate().unwrap();
         let mut client = CertificateParams::default();
-        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        client.subject_alt_names = vec![SanType::URI(id.try_into().unwrap())];
+        client.extended_key_usages = vec![usage];
+        client.subject_alt_names = names;
         write(&format!("{name}.pem"), client.signed_by(&key, &issuer).unwrap().pem());
         write(&format!("{name}.key"), key.serialize_pem());
     }

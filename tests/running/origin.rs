@@ -65,6 +65,64 @@ impl Origin {
     }
 }
 
+/// An origin that says what a test tells it to, however wrong that is.
+pub struct Scripted {
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<(usize, String)>>>,
+}
+
+impl Scripted {
+    /// Answers each request by its target. What `answer` writes is all that goes out.
+    pub fn start(answer: impl Fn(&str, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (shared, answer) = (Arc::clone(&requests), Arc::new(answer));
+        thread::spawn(move || {
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                let (requests, answer) = (Arc::clone(&shared), Arc::clone(&answer));
+                // The gateway hangs up on what it does not like.
+                thread::spawn(move || recite(number, stream, &requests, &*answer).unwrap_or(()));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// The target of each request so far, with the number of its connection.
+    pub fn requests(&self) -> Vec<(usize, String)> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// An API of the gateway's configuration, `/hostile/{name}`, that this origin serves to anyone.
+    pub fn api(&self) -> String {
+        let address = self.address;
+        format!(
+            "  - {{ name: hostile, host: localhost, path: /hostile, upstream: \"http://{address}\", response_timeout: 20s, \
+             routes: [{{ match: \"GET /hostile/{{name}}\", public: \"a test\" }}] }}\n"
+        )
+    }
+}
+
+fn recite(
+    number: usize,
+    mut stream: TcpStream,
+    requests: &Mutex<Vec<(usize, String)>>,
+    answer: &dyn Fn(&str, &mut TcpStream) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while stream.read(&mut byte)? == 1 {
+        head.push(byte[0]);
+        if head.ends_with(b"\r\n\r\n") {
+            let text = String::from_utf8_lossy(&head).into_owned();
+            let target = text.split(' ').nth(1).unwrap_or_default();
+            requests.lock().unwrap().push((number, target.to_owned()));
+            answer(target, &mut stream)?;
+            head.clear();
+        }
+    }
+    Ok(())
+}
+
 fn serve(mut stream: TcpStream, record: &Mutex<Record>) -> io::Result<()> {
     let (mut pending, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
     loop {

@@ -2,9 +2,10 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Write},
-    net::TcpStream,
+    io::{BufReader, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::aws_lc_rs};
@@ -12,6 +13,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::Value;
 
 use super::Gate;
+
+/// How long a test waits for what must happen at once.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One answer.
 pub struct Answer {
@@ -53,6 +57,24 @@ pub fn raw(gate: &Gate, bytes: &[u8]) -> Answer {
     parse(&String::from_utf8_lossy(&answer))
 }
 
+/// Sends exact bytes; the answer, and the connection must be closed after it by the gateway's own doing.
+pub fn until_close(gate: &Gate, bytes: &[u8]) -> Answer {
+    until_close_of(connect(gate, None), bytes)
+}
+
+/// The same over a connection made before.
+pub fn until_close_of(mut stream: StreamOwned<ClientConnection, TcpStream>, bytes: &[u8]) -> Answer {
+    stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+    // A gateway that has seen enough closes before it has read all.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        let waited = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        assert!(!waited, "the connection stays open after {:?}", String::from_utf8_lossy(&answer));
+    }
+    parse(&String::from_utf8_lossy(&answer))
+}
+
 /// A connection that stays open between requests.
 pub struct Connection(StreamOwned<ClientConnection, TcpStream>);
 
@@ -66,7 +88,7 @@ impl Connection {
         Self(connect(gate, Some(client)))
     }
 
-    /// Sends one request and reads its answer by its Content-Length.
+    /// Sends one request and reads its answer by its Content-Length or chunks.
     pub fn exchange(&mut self, bytes: &[u8]) -> Answer {
         self.0.write_all(bytes).unwrap();
         let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
@@ -76,7 +98,9 @@ impl Connection {
             answer.extend_from_slice(&buffer[..count]);
             let parsed = parse(&String::from_utf8_lossy(&answer));
             let length = parsed.field("content-length").and_then(|length| length.parse::<usize>().ok());
-            if length.is_some_and(|length| parsed.body.len() >= length) {
+            let chunked = parsed.field("transfer-encoding") == Some("chunked");
+            if length.is_some_and(|length| parsed.body.len() >= length) || chunked && parsed.body.ends_with("0\r\n\r\n")
+            {
                 return parsed;
             }
         }
@@ -115,6 +139,21 @@ pub fn certificate(gate: &Gate) -> Vec<u8> {
 }
 
 fn connect(gate: &Gate, client: Option<&str>) -> StreamOwned<ClientConnection, TcpStream> {
+    handshake(gate.address, "localhost", config(gate, client))
+}
+
+/// TLS to a listener under a server name; the handshake itself comes with the first bytes.
+pub fn handshake(
+    address: SocketAddr,
+    name: &str,
+    config: impl Into<Arc<ClientConfig>>,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let connection = ClientConnection::new(config.into(), name.to_owned().try_into().unwrap()).unwrap();
+    StreamOwned::new(connection, TcpStream::connect(address).unwrap())
+}
+
+/// A client that trusts the gateway's CA, with a certificate by the name of its file or without.
+pub fn config(gate: &Gate, client: Option<&str>) -> ClientConfig {
     let file = |name: String| File::open(gate.folder.path().join(name)).unwrap();
     let mut roots = RootCertStore::empty();
     for anchor in CertificateDer::pem_reader_iter(file("ca.pem".into())) {
@@ -122,16 +161,14 @@ fn connect(gate: &Gate, client: Option<&str>) -> StreamOwned<ClientConnection, T
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
-    let config = match client {
+    match client {
         None => builder.with_no_client_auth(),
         Some(name) => {
             let chain = CertificateDer::pem_reader_iter(file(format!("{name}.pem"))).map(Result::unwrap).collect();
             let key = PrivateKeyDer::from_pem_reader(file(format!("{name}.key"))).unwrap();
             builder.with_client_auth_cert(chain, key).unwrap()
         }
-    };
-    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    StreamOwned::new(connection, TcpStream::connect(gate.address).unwrap())
+    }
 }
 
 fn parse(text: &str) -> Answer {

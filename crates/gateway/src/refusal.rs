@@ -132,7 +132,7 @@ impl Refusal {
 
     fn add_fields(&self, headers: &mut HeaderMap) {
         let bearer = |text: &str| HeaderValue::try_from(format!("Bearer realm=\"api\"{text}"));
-        let retry = HeaderValue::from_static("30");
+        let (retry, close) = (HeaderValue::from_static("30"), HeaderValue::from_static("close"));
         match self {
             Self::MethodNotAllowed(methods) => insert(headers, header::ALLOW, HeaderValue::try_from(methods.as_str())),
             Self::NoCredential(challenge) => challenge.add_fields(headers),
@@ -146,6 +146,8 @@ impl Refusal {
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
             Self::RateLimited(spent) => spent.add_fields(headers),
+            // What follows on the connection has no certain beginning. HTTP/2 drops the field, and needs none.
+            Self::BadFraming => insert(headers, header::CONNECTION, Ok::<_, http::Error>(close)),
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }

@@ -1,6 +1,9 @@
 //! WebSocket (RFC 6455): bytes both ways after the upstream's own 101, for as long as the caller may still come in.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -76,6 +79,8 @@ pub(crate) fn join<B>(wish: Wish, guest: Guest, mut upstream: Response<B>) -> Re
         return Err(Refusal::UpstreamBroke("switched_otherwise"));
     }
     let upstream_end = hyper::upgrade::on(&mut upstream);
+    // Before the client can know of the 101 and send what is no HTTP.
+    guest.peer.tunnel.store(true, Ordering::Release);
     let mut response = Response::new(Outbound::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = upstream.headers().clone();

@@ -34,10 +34,21 @@ pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal>
     if repeated {
         return Err(Refusal::RepeatedField);
     }
-    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+    if is_chunked_alone(headers)? && headers.contains_key(header::CONTENT_LENGTH) {
         return Err(Refusal::BadFraming);
     }
     Ok(())
+}
+
+/// Whether a body comes in chunks. A list of codings that ends in `chunked` is read in as many ways as there are
+/// servers, so one value is taken, once.
+fn is_chunked_alone(headers: &HeaderMap) -> Result<bool, Refusal> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        _ => Err(Refusal::BadFraming),
+    }
 }
 
 /// Removes what a client may not say to an upstream: hop-by-hop fields (RFC 9110 §7.6.1), forwarding and identity
@@ -140,6 +151,16 @@ mod tests {
         let twice = headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]);
         assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)));
         assert!(check(&headers(&[("accept", "a"), ("accept", "b")]), &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn a_body_is_framed_one_way() {
+        let framed = |pairs: &[(&str, &str)]| check(&headers(pairs), &Limits::default());
+        let (chunked, length) = (("transfer-encoding", "Chunked"), ("content-length", "5"));
+        assert!(framed(&[chunked]).is_ok() && framed(&[length]).is_ok());
+        for pairs in [&[chunked, length][..], &[chunked, chunked], &[("transfer-encoding", "cow, chunked")]] {
+            assert!(matches!(framed(pairs), Err(Refusal::BadFraming)), "{pairs:?}");
+        }
     }
 
     #[test]

@@ -41,6 +41,10 @@ impl Canonical {
         if wire.len() > limits.target_bytes {
             return Err(Refusal::TargetTooLong);
         }
+        if !wire.starts_with('/') {
+            // `?x` counts as `/?x` for the library; RFC 9113 §8.3.1 has it malformed, and others read it otherwise.
+            return Err(Refusal::BadTarget);
+        }
         fields::check(&parts.headers, limits)?;
         let host = host_of(&parts.uri, &parts.headers)?;
         let path = CanonicalPath::parse(parts.uri.path()).map_err(|_| Refusal::BadTarget)?;

@@ -111,6 +111,7 @@ async fn greet(
             certificate_names: Arc::default(),
             certificate: CertificateHolder::Nobody,
             pulse,
+            tunnel: Arc::default(),
             current,
             _place: place,
         };
@@ -134,6 +135,7 @@ async fn greet(
         certificate: leaf.map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
         server_name,
         pulse,
+        tunnel: Arc::default(),
         current,
         _place: place,
     };

@@ -12,7 +12,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::Peer;
+use super::{Peer, strict::Strict};
 use crate::{
     pipeline,
     stream::{Begun, Watched},
@@ -68,7 +68,8 @@ where
     }
     pulse.read();
     let [first] = first;
-    let io = TokioIo::new(Watched::new(Begun::new(first, stream), Arc::clone(&pulse)));
+    let stream = Watched::new(Begun::new(first, stream), Arc::clone(&pulse));
+    let io = TokioIo::new(Strict::new(stream, Arc::clone(&peer.tunnel)));
     let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

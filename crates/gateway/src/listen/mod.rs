@@ -4,9 +4,14 @@ mod accept;
 mod authority;
 mod census;
 mod connection;
+mod framing;
+mod strict;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use http::HeaderValue;
 
@@ -34,6 +39,8 @@ pub(crate) struct Peer {
     /// Whose certificate the client showed.
     pub(crate) certificate: CertificateHolder,
     pub(crate) pulse: Arc<Pulse>,
+    /// Set once the connection carries another protocol than HTTP.
+    pub(crate) tunnel: Arc<AtomicBool>,
     /// What decides over its requests.
     pub(crate) current: Arc<Current>,
     /// Its place in the census, for as long as anything of it goes on.

@@ -8,10 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::{body::Incoming, client::conn::http1::SendRequest};
+use hyper::body::Incoming;
 
-use super::Pool;
-use crate::body::Inbound;
+use super::{Line, Pool};
 
 /// A response body from a pooled connection. Dropped before its end, it takes the connection with it.
 pub(crate) struct PooledBody {
@@ -20,14 +19,14 @@ pub(crate) struct PooledBody {
 }
 
 struct Lease {
-    sender: SendRequest<Inbound>,
+    line: Line,
     pool: Arc<Pool>,
     server: usize,
 }
 
 impl PooledBody {
-    pub(super) fn http1(inner: Incoming, sender: SendRequest<Inbound>, pool: Arc<Pool>, server: usize) -> Self {
-        Self { inner, lease: Some(Lease { sender, pool, server }) }
+    pub(super) fn http1(inner: Incoming, line: Line, pool: Arc<Pool>, server: usize) -> Self {
+        Self { inner, lease: Some(Lease { line, pool, server }) }
     }
 
     pub(super) fn http2(inner: Incoming) -> Self {
@@ -35,8 +34,8 @@ impl PooledBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(Lease { sender, pool, server }) = self.lease.take() {
-            pool.put_back(server, sender);
+        if let Some(Lease { line, pool, server }) = self.lease.take() {
+            pool.put_back(server, line);
         }
     }
 }

@@ -13,7 +13,10 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::SendError;
+use super::{
+    SendError,
+    line::{Bounded, Line, READ_AHEAD},
+};
 use crate::{body::Inbound, stream::Joined};
 
 /// Why connections to an upstream cannot be prepared.
@@ -50,11 +53,15 @@ impl Connector {
         Ok(Self { tls, timeout: upstream.connect_timeout })
     }
 
-    pub(super) async fn http1(&self, server: &Server) -> Result<http1::SendRequest<Inbound>, SendError> {
-        let stream = self.connect(server).await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(Joined(stream))).await.map_err(SendError::Broke)?;
+    pub(super) async fn http1(&self, server: &Server) -> Result<Line, SendError> {
+        let (stream, room) = Bounded::new(self.connect(server).await?);
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(READ_AHEAD)
+            .handshake(TokioIo::new(Joined(stream)))
+            .await
+            .map_err(SendError::Broke)?;
         tokio::spawn(connection.with_upgrades());
-        Ok(sender)
+        Ok(Line::new(sender, room))
     }
 
     pub(super) async fn http2(&self, server: &Server) -> Result<http2::SendRequest<Inbound>, SendError> {

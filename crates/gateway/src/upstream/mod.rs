@@ -2,6 +2,7 @@
 
 mod body;
 mod connect;
+mod line;
 
 use std::{
     collections::VecDeque,
@@ -14,11 +15,12 @@ use std::{
 
 use config::{Server, UpstreamProtocol};
 use http::{Request, Response, Uri, Version, header, uri::Authority};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 
 pub(crate) use body::PooledBody;
 use connect::Connector;
 pub(crate) use connect::{ConnectorError, client_config};
+use line::Line;
 
 use crate::body::Inbound;
 
@@ -83,7 +85,7 @@ struct Connections {
 }
 
 struct Idle {
-    sender: http1::SendRequest<Inbound>,
+    line: Line,
     since: Instant,
 }
 
@@ -116,9 +118,9 @@ impl Pool {
         }
         let mut last = SendError::ConnectTimeout;
         for (at, server) in self.servers() {
-            while let Some(mut sender) = server.take_idle() {
-                match sender.try_send_request(unsent.take().ok_or(SendError::Taken)?).await {
-                    Ok(response) => return Ok(self.keep(at, sender, response)),
+            while let Some(mut line) = server.take_idle() {
+                match line.try_send(unsent.take().ok_or(SendError::Taken)?).await {
+                    Ok(response) => return Ok(self.keep(at, line, response)),
                     Err(mut error) => match error.take_message() {
                         // The server had closed the idle connection; it saw nothing of the request.
                         Some(request) => *unsent = Some(request),
@@ -128,10 +130,10 @@ impl Pool {
             }
             // Boxed, as it is rare and large: a request that finds a connection does not carry its state.
             match Box::pin(self.connector.http1(&server.server)).await {
-                Ok(mut sender) => {
-                    let response =
-                        sender.send_request(unsent.take().ok_or(SendError::Taken)?).await.map_err(SendError::Broke)?;
-                    return Ok(self.keep(at, sender, response));
+                Ok(mut line) => {
+                    let sent = line.try_send(unsent.take().ok_or(SendError::Taken)?).await;
+                    let response = sent.map_err(|error| SendError::Broke(error.into_error()))?;
+                    return Ok(self.keep(at, line, response));
                 }
                 Err(error) => last = error,
             }
@@ -142,10 +144,10 @@ impl Pool {
     fn keep(
         self: &Arc<Self>,
         at: usize,
-        sender: http1::SendRequest<Inbound>,
+        line: Line,
         response: Response<hyper::body::Incoming>,
     ) -> Response<PooledBody> {
-        response.map(|body| PooledBody::http1(body, sender, Arc::clone(self), at))
+        response.map(|body| PooledBody::http1(body, line, Arc::clone(self), at))
     }
 
     async fn send_http2(self: &Arc<Self>, unsent: &mut Unsent) -> Result<Response<PooledBody>, SendError> {
@@ -193,27 +195,27 @@ impl Pool {
     }
 
     /// Takes a connection back whose response has ended.
-    fn put_back(&self, at: usize, sender: http1::SendRequest<Inbound>) {
-        let Some(server) = self.servers.get(at).filter(|_| !sender.is_closed()) else { return };
+    fn put_back(&self, at: usize, line: Line) {
+        let Some(server) = self.servers.get(at).filter(|_| !line.is_closed()) else { return };
         let mut idle = server.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= self.upstream.max_idle {
             idle.pop_front();
         }
-        idle.push_back(Idle { sender, since: Instant::now() });
+        idle.push_back(Idle { line, since: Instant::now() });
     }
 }
 
 impl Connections {
     /// The connection used last, which is the one most likely alive.
-    fn take_idle(&self) -> Option<http1::SendRequest<Inbound>> {
+    fn take_idle(&self) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Idle { sender, since }) = idle.pop_back() {
+        while let Some(Idle { line, since }) = idle.pop_back() {
             if since.elapsed() > IDLE {
                 idle.clear();
                 return None;
             }
-            if sender.is_ready() {
-                return Some(sender);
+            if line.is_ready() {
+                return Some(line);
             }
         }
         None

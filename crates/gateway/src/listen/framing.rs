@@ -1,0 +1,275 @@
+//! Where messages of HTTP/1.1 begin and end, and what in their framing could be read in two ways.
+//!
+//! The HTTP library takes a bare LF for a line end, drops Content-Length where Transfer-Encoding came before it, and cuts
+//! fragments off targets. Each is lawful (RFC 9112 §2.2, §6.3), and each lets a request be another one for the server
+//! before or behind this one. Here they are faults. Everything else is left to the library, which must then refuse
+//! whatever this does not follow.
+
+/// What follows bytes that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// They may be passed on.
+    Sound,
+    /// The byte at this place in a head is a fault.
+    FaultyHead(usize),
+    /// The byte at this place in the trailers is a fault.
+    FaultyTrailers(usize),
+}
+
+/// Follows the messages of one direction of a connection, byte by byte.
+#[derive(Debug)]
+pub(super) struct Framing {
+    at: At,
+    previous: u8,
+    head: Head,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// In a request line, or in the empty lines before it; with the spaces so far.
+    Request { spaces: u8 },
+    /// In the name of a field.
+    Name,
+    /// In the value of a field.
+    Value(Field),
+    /// In a body with this many bytes left.
+    Body { left: u64 },
+    /// In the size of a chunk.
+    Size(u64),
+    /// After the size of a chunk, up to its line end.
+    Extension(u64),
+    /// In a chunk with this many bytes left, its line end counted.
+    Chunk { left: u64 },
+    /// In the lines after the last chunk.
+    Trailers { line: bool },
+    /// The library refuses what is there, or has refused already.
+    Refused,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    ContentLength,
+    TransferEncoding,
+    Other,
+}
+
+/// What a head says about its body.
+#[derive(Debug, Default)]
+struct Head {
+    name: Name,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+/// The beginning of a field's name, as far as it is needed to know the field.
+#[derive(Debug, Default)]
+struct Name {
+    bytes: [u8; 18],
+    length: usize,
+}
+
+impl Name {
+    fn push(&mut self, more: &[u8]) {
+        let free = self.bytes.get_mut(self.length..).unwrap_or_default();
+        for (place, byte) in free.iter_mut().zip(more) {
+            *place = byte.to_ascii_lowercase();
+            self.length += 1;
+        }
+    }
+
+    /// The field, once its name is whole.
+    fn take(&mut self) -> Field {
+        let length = std::mem::take(&mut self.length);
+        match self.bytes.get(..length) {
+            Some(b"content-length") => Field::ContentLength,
+            Some(b"transfer-encoding") => Field::TransferEncoding,
+            _ => Field::Other,
+        }
+    }
+}
+
+impl Head {
+    fn begin_value(&mut self) -> At {
+        let field = self.name.take();
+        match field {
+            Field::ContentLength => self.length = Some(0),
+            Field::TransferEncoding => self.chunked = true,
+            Field::Other => {}
+        }
+        At::Value(field)
+    }
+
+    /// A digit of Content-Length; the library refuses numbers that are too large.
+    fn add_digit(&mut self, digit: u8) -> At {
+        self.length = self.length.and_then(|length| length.checked_mul(10)?.checked_add(digit.into()));
+        if self.length.is_some() { At::Value(Field::ContentLength) } else { At::Refused }
+    }
+
+    /// Framed in two ways at once.
+    fn is_ambiguous(&self) -> bool {
+        self.chunked && self.length.is_some()
+    }
+
+    /// What comes after its last line.
+    fn end(&mut self) -> At {
+        match std::mem::take(self) {
+            Self { chunked: true, .. } => At::Size(0),
+            Self { length: Some(left @ 1..), .. } => At::Body { left },
+            _ => At::Request { spaces: 0 },
+        }
+    }
+}
+
+impl Framing {
+    pub(super) fn new() -> Self {
+        Self { at: At::Request { spaces: 0 }, previous: 0, head: Head::default() }
+    }
+
+    /// Follows bytes as they come. After a fault nothing more is followed.
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Verdict {
+        let mut place = 0;
+        while let Some(rest @ [byte, ..]) = bytes.get(place..) {
+            let skipped = self.skip(rest);
+            if skipped > 0 {
+                place += skipped;
+                continue;
+            }
+            let in_trailers = matches!(self.at, At::Trailers { .. });
+            let Some(next) = self.step(*byte) else {
+                self.at = At::Refused;
+                return if in_trailers { Verdict::FaultyTrailers(place) } else { Verdict::FaultyHead(place) };
+            };
+            (self.at, self.previous) = (next, *byte);
+            place += 1;
+        }
+        Verdict::Sound
+    }
+
+    /// Passes over bytes that mean nothing here, all at once; how many.
+    fn skip(&mut self, rest: &[u8]) -> usize {
+        match &mut self.at {
+            At::Body { left } | At::Chunk { left } => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
+                *left = left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX));
+                match self.at {
+                    At::Body { left: 0 } => self.at = At::Request { spaces: 0 },
+                    At::Chunk { left: 0 } => self.at = At::Size(0),
+                    _ => {}
+                }
+                here
+            }
+            At::Request { .. } => self.pass(rest, |byte| matches!(byte, b' ' | b'#' | b'\n')).len(),
+            At::Name => {
+                let name = self.pass(rest, |byte| matches!(byte, b':' | b'\r' | b'\n'));
+                self.head.name.push(name);
+                name.len()
+            }
+            At::Value(Field::Other | Field::TransferEncoding) => self.pass(rest, |byte| byte == b'\n').len(),
+            At::Refused => rest.len(),
+            _ => 0,
+        }
+    }
+
+    /// The bytes before the first one that means something.
+    fn pass<'r>(&mut self, rest: &'r [u8], means: impl Fn(u8) -> bool) -> &'r [u8] {
+        let passed = rest.iter().position(|byte| means(*byte)).and_then(|end| rest.get(..end)).unwrap_or(rest);
+        self.previous = passed.last().copied().unwrap_or(self.previous);
+        passed
+    }
+
+    /// What follows a byte; `None` where it is a fault.
+    fn step(&mut self, byte: u8) -> Option<At> {
+        Some(match (self.at, byte) {
+            (_, b'\n') => return self.end_line(),
+            (At::Request { spaces: 1 }, b'#') => return None,
+            (At::Request { spaces }, b' ') => At::Request { spaces: spaces.saturating_add(1) },
+            (At::Name, b':') => self.head.begin_value(),
+            (At::Value(Field::ContentLength), b'0'..=b'9') => self.head.add_digit(byte - b'0'),
+            (At::Size(size), _) => match char::from(byte).to_digit(16) {
+                Some(digit) => size.checked_mul(16).map_or(At::Refused, |size| At::Size(size + u64::from(digit))),
+                None => At::Extension(size),
+            },
+            (At::Trailers { .. }, _) if byte != b'\r' => At::Trailers { line: true },
+            (at, _) => at,
+        })
+    }
+
+    fn end_line(&mut self) -> Option<At> {
+        let bare = self.previous != b'\r';
+        Some(match self.at {
+            At::Request { .. } | At::Name | At::Value(_) | At::Trailers { .. } if bare => return None,
+            At::Value(_) if self.head.is_ambiguous() => return None,
+            At::Request { spaces: 0 } | At::Trailers { line: false } => At::Request { spaces: 0 },
+            At::Request { .. } | At::Value(_) => At::Name,
+            At::Name => self.head.end(),
+            // The library knows no bare LF here.
+            At::Size(_) | At::Extension(_) if bare => At::Refused,
+            At::Size(0) | At::Extension(0) | At::Trailers { line: true } => At::Trailers { line: false },
+            At::Size(size) | At::Extension(size) => size.checked_add(2).map_or(At::Refused, |left| At::Chunk { left }),
+            at @ (At::Body { .. } | At::Chunk { .. } | At::Refused) => at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The verdict, whether the bytes come at once or one by one.
+    fn follow(text: &str) -> Verdict {
+        let at_once = Framing::new().follow(text.as_bytes());
+        let mut framing = Framing::new();
+        let mut singly = Verdict::Sound;
+        for (place, byte) in text.bytes().enumerate() {
+            singly = match framing.follow(&[byte]) {
+                Verdict::Sound => continue,
+                Verdict::FaultyHead(_) => Verdict::FaultyHead(place),
+                Verdict::FaultyTrailers(_) => Verdict::FaultyTrailers(place),
+            };
+            break;
+        }
+        assert_eq!(at_once, singly, "{text:?}");
+        at_once
+    }
+
+    const NEXT: &str = "GET /next HTTP/1.1\nHost: a\r\n\r\n";
+
+    /// A fault in the request after this one is found: this one ends where it should.
+    fn ends(text: &str) {
+        assert_eq!(follow(text), Verdict::Sound, "{text:?}");
+        let fault = text.len() + NEXT.find('\n').unwrap_or_default();
+        assert_eq!(follow(&format!("{text}{NEXT}")), Verdict::FaultyHead(fault), "{text:?}");
+    }
+
+    #[test]
+    fn messages_end_where_their_framing_says() {
+        ends("");
+        ends("\r\n\r\n");
+        ends("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        ends("GET /%23 HTTP/1.1\r\nA: #\r\n\r\n");
+        ends("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
+        ends("POST / HTTP/1.1\r\ncontent-LENGTH:\t5 \r\nA: 1\r\n\r\na\nb\n\n");
+        ends("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\na\nb\n\n");
+        ends("POST / HTTP/1.1\r\nContent-Length-Not: 5\r\n\r\n");
+        ends("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\na\nb\n\n\r\nA\r\n\n123456789\r\n0\r\n\r\n");
+        ends("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: 1\r\nB: 2\r\n\r\n");
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_a_fault() {
+        for (before, fault) in [
+            ("", "\nGET / HTTP/1.1\r\n"),
+            ("GET /a", "#b HTTP/1.1\r\n"),
+            ("GET / HTTP/1.1\r\nA: 1", "\nB: 2\r\n"),
+            ("GET / HTTP/1.1\r\nA: 1\r\n", "\n"),
+            ("POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r", "\n\r\n"),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nA: 1\r\nContent-Length: 5\r", "\n\r\n"),
+        ] {
+            assert_eq!(follow(&format!("{before}{fault}")), Verdict::FaultyHead(before.len()), "{before:?}");
+        }
+        for (before, fault) in [("0\r\n", "\n"), ("0\r\nA: 1", "\n\r\n"), ("1\r\na\r\n0\r\nA: 1\r\n", "\n")] {
+            let before = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{before}");
+            assert_eq!(follow(&format!("{before}{fault}")), Verdict::FaultyTrailers(before.len()), "{before:?}");
+        }
+    }
+}
