@@ -5,6 +5,8 @@
 //! before or behind this one. Here they are faults. Everything else is left to the library, which must then refuse
 //! whatever this does not follow.
 
+use memchr::{memchr, memchr3};
+
 /// What follows bytes that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -75,6 +77,12 @@ impl Name {
             *place = byte.to_ascii_lowercase();
             self.length += 1;
         }
+    }
+
+    /// Whether a line that begins here is no field that frames; its name need not be known then. A line without a name
+    /// is one too: the library refuses it.
+    fn is_of_no_interest(&self, line: &[u8]) -> bool {
+        self.length == 0 && !matches!(line, [b'c' | b'C' | b't' | b'T' | b'\r' | b'\n', ..])
     }
 
     /// The field, once its name is whole.
@@ -158,23 +166,29 @@ impl Framing {
                 }
                 here
             }
-            At::Request { .. } => self.pass(rest, |byte| matches!(byte, b' ' | b'#' | b'\n')).len(),
-            At::Name => {
-                let name = self.pass(rest, |byte| matches!(byte, b':' | b'\r' | b'\n'));
-                self.head.name.push(name);
-                name.len()
+            At::Request { .. } => self.pass(rest, memchr3(b' ', b'#', b'\n', rest)),
+            At::Name if self.head.name.is_of_no_interest(rest) => {
+                self.at = At::Value(Field::Other);
+                self.pass(rest, memchr(b'\n', rest))
             }
-            At::Value(Field::Other | Field::TransferEncoding) => self.pass(rest, |byte| byte == b'\n').len(),
+            At::Name => {
+                let end = self.pass(rest, memchr3(b':', b'\r', b'\n', rest));
+                self.head.name.push(rest.get(..end).unwrap_or_default());
+                end
+            }
+            At::Value(Field::Other | Field::TransferEncoding) => self.pass(rest, memchr(b'\n', rest)),
             At::Refused => rest.len(),
             _ => 0,
         }
     }
 
-    /// The bytes before the first one that means something.
-    fn pass<'r>(&mut self, rest: &'r [u8], means: impl Fn(u8) -> bool) -> &'r [u8] {
-        let passed = rest.iter().position(|byte| means(*byte)).and_then(|end| rest.get(..end)).unwrap_or(rest);
-        self.previous = passed.last().copied().unwrap_or(self.previous);
-        passed
+    /// Passes over the bytes before the first one that means something; how many.
+    fn pass(&mut self, rest: &[u8], end: Option<usize>) -> usize {
+        let end = end.unwrap_or(rest.len());
+        if let Some(last) = end.checked_sub(1).and_then(|last| rest.get(last)) {
+            self.previous = *last;
+        }
+        end
     }
 
     /// What follows a byte; `None` where it is a fault.
