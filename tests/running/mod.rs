@@ -135,6 +135,11 @@ impl Gate {
         self.process.signal(name);
     }
 
+    /// Processor time that the gateway has used so far.
+    pub fn processor_time(&self) -> std::time::Duration {
+        self.process.processor_time()
+    }
+
     /// Resident memory now.
     pub fn resident_kib(&self) -> u64 {
         self.process.status_kib("VmRSS:")

@@ -171,7 +171,7 @@ pub fn config(gate: &Gate, client: Option<&str>) -> ClientConfig {
     }
 }
 
-fn parse(text: &str) -> Answer {
+pub fn parse(text: &str) -> Answer {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
     let (status_line, fields) = head.split_once("\r\n").unwrap_or((head, ""));
     let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

@@ -1,6 +1,7 @@
 //! The tree, part by part, into the model. Decoders report what is wrong and go on; `None` means it was reported.
 
 mod apis;
+mod cors;
 mod files;
 mod global;
 mod issuers;

@@ -24,8 +24,16 @@ pub(crate) static FILE: Shape = Shape {
     ],
 };
 
-pub(crate) static LISTENER: Shape =
-    Shape { fields: &[needed("address", Kind::Text), key("tls", Kind::Object(&TLS)), key("plaintext", Kind::Text)] };
+pub(crate) static LISTENER: Shape = Shape {
+    fields: &[
+        needed("address", Kind::Text),
+        key("tls", Kind::Object(&TLS)),
+        key("plaintext", Kind::Text),
+        key("proxy_protocol", Kind::Object(&PROXY_PROTOCOL)),
+    ],
+};
+
+pub(crate) static PROXY_PROTOCOL: Shape = Shape { fields: &[needed("from", Kind::List(&Kind::Text))] };
 
 pub(crate) static TLS: Shape = Shape {
     fields: &[
@@ -90,7 +98,18 @@ pub(crate) static API: Shape = Shape {
         key("body", Kind::Text),
         key("response_timeout", Kind::Text),
         key("limits", Kind::List(&Kind::Object(&RATE_LIMIT))),
+        key("cors", Kind::Object(&CORS)),
         needed("routes", Kind::List(&Kind::Object(&ROUTE))),
+    ],
+};
+
+pub(crate) static CORS: Shape = Shape {
+    fields: &[
+        needed("origins", Kind::List(&Kind::Text)),
+        key("credentials", Kind::Flag),
+        key("request_headers", Kind::List(&Kind::Text)),
+        key("response_headers", Kind::List(&Kind::Text)),
+        key("max_age", Kind::Text),
     ],
 };
 

@@ -39,6 +39,9 @@ pub struct Listener {
     pub address: SocketAddr,
     /// TLS, or the reason why there is none.
     pub security: ListenerSecurity,
+    /// Networks of proxies in front, every connection of which begins with a PROXY header that says for whom it is;
+    /// nobody else may connect. `None` takes connections as they come.
+    pub proxies: Option<Vec<IpNet>>,
 }
 
 /// How bytes on a listener are protected.
@@ -175,6 +178,23 @@ pub struct Api {
     pub routes: Vec<Route>,
     /// Rate limits; a request must pass all of them.
     pub rate_limits: Vec<RateLimit>,
+    /// Pages of other origins that may read its answers; `None` lets none.
+    pub cors: Option<Cors>,
+}
+
+/// Which pages of other origins may call an API from a browser (CORS, Fetch Standard §3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// As browsers write them (RFC 6454 §6.2); compared whole.
+    pub origins: Vec<String>,
+    /// Whether cookies and client certificates of the browser may come along.
+    pub credentials: bool,
+    /// Fields that a page may set beyond the few that it always may.
+    pub request_headers: Vec<http::HeaderName>,
+    /// Fields that a page may read beyond the few that it always may.
+    pub response_headers: Vec<http::HeaderName>,
+    /// How long browsers keep the answer to a preflight.
+    pub max_age: Duration,
 }
 
 /// A rate limit of an API.

@@ -99,7 +99,7 @@ fn remove_disclosures(headers: &mut HeaderMap) {
 
 fn discloses(name: &str) -> bool {
     DISCLOSING.binary_search(&name).is_ok()
-        || (name.starts_with(['p', 'x']) && DISCLOSING_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+        || (name.starts_with(['a', 'p', 'x']) && DISCLOSING_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
 /// OWASP Secure Headers Project, "headers to remove". Sorted.
@@ -142,8 +142,9 @@ const DISCLOSING: &[&str] = &[
     "x-xss-protection",
 ];
 
-/// Beginning with `p` or `x`.
+/// Beginning with `a`, `p` or `x`. What pages of other origins may do is the configuration's to say.
 const DISCLOSING_PREFIXES: &[&str] = &[
+    "access-control-",
     "portcullis-",
     "x-aspnet",
     "x-b3-",
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn disclosing_names_are_found() {
         assert!(DISCLOSING.is_sorted());
-        assert!(DISCLOSING_PREFIXES.iter().all(|prefix| prefix.starts_with(['p', 'x'])));
+        assert!(DISCLOSING_PREFIXES.iter().all(|prefix| prefix.starts_with(['a', 'p', 'x'])));
         assert!(["server", "x-aspnet-version", "portcullis-identity", "expect-ct"].into_iter().all(discloses));
         assert!(!["content-type", "x-request-id", "etag"].into_iter().any(discloses));
     }

@@ -11,6 +11,7 @@ use crate::{
     authorize::{Authorized, authorize},
     body::Outbound,
     canonical::Canonical,
+    cors::{Preflight, Reader},
     dress::{Exposure, dress},
     forward::forward,
     gate::Gate,
@@ -45,19 +46,34 @@ async fn answer(
         let answer = gate.snapshot.identity.key_response();
         return Ok(record.attach(dress(answer, Exposure::Public)));
     }
-    let mut exposure = Exposure::Private;
-    let outcome = match decide(&gate, &peer, &mut record, canonical).await {
+    if let Ok(canonical) = &canonical
+        && let Some(preflight) = Preflight::of(canonical, &gate.snapshot.routes)
+    {
+        record.canonical(canonical);
+        let answer = preflight.answer().unwrap_or_else(|refusal| refuse(&mut record, refusal));
+        let mut answer = dress(answer, Exposure::Public);
+        preflight.add_fields(answer.headers_mut());
+        return Ok(record.attach(answer));
+    }
+    let (mut exposure, mut reader) = (Exposure::Private, None);
+    let outcome = match decide(&gate, &peer, &mut record, &mut reader, canonical).await {
         Ok(authorized) => {
             exposure = Exposure::of(&authorized);
             forward(&gate, &peer, &mut record, authorized).await
         }
         Err(refusal) => Err(refusal),
     };
-    let answer = outcome.unwrap_or_else(|refusal| {
-        record.refused(&refusal);
-        refusal.into_response(&record.request_id)
-    });
-    Ok(record.attach(dress(answer, exposure)))
+    let answer = outcome.unwrap_or_else(|refusal| refuse(&mut record, refusal));
+    let mut answer = dress(answer, exposure);
+    if let Some(reader) = reader {
+        reader.add_fields(answer.headers_mut());
+    }
+    Ok(record.attach(answer))
+}
+
+fn refuse(record: &mut Record, refusal: Refusal) -> Response<Outbound> {
+    record.refused(&refusal);
+    refusal.into_response(&record.request_id)
 }
 
 /// Decides over a request. Only an `Authorized` request can be forwarded, and only these stages make one.
@@ -65,12 +81,14 @@ async fn decide(
     gate: &Gate,
     peer: &Peer,
     record: &mut Record,
+    reader: &mut Option<Reader>,
     canonical: Result<Box<Canonical>, Refusal>,
 ) -> Result<Authorized, Refusal> {
     let canonical = canonical?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);
     let routed: Routed = gate.snapshot.routes.find(canonical)?; // 404, 405
     record.routed(&routed);
+    *reader = Reader::of(&routed); // a page may read a refusal too
     listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);

@@ -425,6 +425,15 @@ pub static BAD_ORIGIN: Entry = Entry {
     operator: "An origin is what browsers put into the Origin field: scheme and host in lower case, and the port where it is not the default one (RFC 6454 §6.2).",
 };
 
+/// Not the name of a field.
+pub static BAD_FIELD: Entry = Entry {
+    id: "PC-1607",
+    status: None,
+    title: "Not the name of a field",
+    caller: "",
+    operator: "A header field is named by letters, digits and hyphens (RFC 9110 §5.1), each one by itself: a `*` would let pages set or read all of them.",
+};
+
 /// Not a duration.
 pub static BAD_DURATION: Entry = Entry {
     id: "PC-1701",
@@ -510,6 +519,7 @@ pub static ALL: &[&Entry] = &[
     &BAD_SCOPE,
     &NO_CLIENT_CERTIFICATES,
     &BAD_ORIGIN,
+    &BAD_FIELD,
     &BAD_DURATION,
     &BAD_SIZE,
     &BAD_RATE,

@@ -196,8 +196,8 @@ pub static FOREIGN_ORIGIN: Entry = Entry {
     id: "PC-0302",
     status: Some(403),
     title: "Origin is not allowed",
-    caller: "Open the WebSocket from a page of an origin that this API allows.",
-    operator: "The Origin field names none of the route's `websocket.origins`.",
+    caller: "Call from a page of an origin that this API allows.",
+    operator: "The Origin field names none of the route's `websocket.origins`, or a preflight's none of the API's `cors.origins`.",
 };
 
 /// Too many requests.

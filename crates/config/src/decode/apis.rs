@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, every, routes, some_items, template,
+    Context, cors, every, routes, some_items, template,
     upstreams::{self, Upstreams},
     values,
 };
@@ -37,6 +37,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let upstream = node.get("upstream").and_then(|n| upstreams::of_api(cx, n, known.upstreams));
     let limits = node.get("limits").map(Node::items).unwrap_or_default();
     let rate_limits = every(limits, |n| values::rate_limit(cx, n));
+    let cors = node.get("cors").map(|n| cors::rules(cx, n));
     let nodes = some_items(cx, node.get("routes")?, "routes")?;
     let routes: Vec<_> = nodes.iter().map(|n| routes::one(cx, n, node, known)).collect();
     let path = prefix?;
@@ -51,7 +52,11 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     }
     let name = node.get("name")?.text()?.to_owned();
     let routes: Option<Vec<Route>> = routes.into_iter().collect();
-    Some(Api { name, host: host?, path, upstream: upstream?, routes: routes?, rate_limits: rate_limits? })
+    let cors = match cors {
+        None => None,
+        Some(cors) => Some(cors?),
+    };
+    Some(Api { name, host: host?, path, upstream: upstream?, routes: routes?, rate_limits: rate_limits?, cors })
 }
 
 fn match_span(node: &Node) -> crate::Span {

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, net::SocketAddr};
 
 use base64::{Engine, engine::general_purpose};
+use ipnet::IpNet;
 
 use super::{Context, every, files, reason, some_items, values};
 use crate::{
@@ -31,7 +32,20 @@ pub(super) fn ask_for_certificates(listeners: &Node) -> bool {
 fn one(cx: &Context, node: &Node) -> Option<Listener> {
     let address = node.get("address").and_then(|address| parse_address(cx, address));
     let security = security(cx, node, address);
-    Some(Listener { address: address?, security: security? })
+    let proxies = node.get("proxy_protocol").map(|node| proxies(cx, node));
+    let proxies = match proxies {
+        None => None,
+        Some(proxies) => Some(proxies?),
+    };
+    Some(Listener { address: address?, security: security?, proxies })
+}
+
+/// The networks that PROXY headers are believed from.
+fn proxies(cx: &Context, node: &Node) -> Option<Vec<IpNet>> {
+    let from = node.get("from")?;
+    some_items(cx, from, "from")?;
+    let networks = values::networks(cx, Some(from));
+    (networks.len() == from.items().len()).then_some(networks)
 }
 
 fn parse_address(cx: &Context, node: &Node) -> Option<SocketAddr> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, apis::Known, every, reason, some_items, template, values};
+use super::{Context, apis::Known, cors, every, reason, some_items, template, values};
 use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, WebSocket, codes::diagnostics, yaml::Node};
 
 const MAX_BODY: u64 = 1 << 20; // limits: body
@@ -34,26 +34,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
 }
 
 fn websocket(cx: &Context, node: &Node) -> Option<WebSocket> {
-    let origins = every(node.get("origins")?.items(), |n| origin(cx, n))?;
+    let origins = cors::origins(cx, node.get("origins")?)?;
     Some(WebSocket { origins })
-}
-
-/// `https://app.example.com`, as browsers write it (RFC 6454 §6.2).
-fn origin(cx: &Context, node: &Node) -> Option<String> {
-    let text = node.text()?;
-    let is_origin = text.parse::<http::Uri>().is_ok_and(|uri| {
-        let scheme = uri.scheme_str().unwrap_or_default();
-        matches!(scheme, "https" | "http")
-            && uri.authority().is_some_and(|authority| {
-                let serialised = format!("{scheme}://{}", authority.as_str().to_ascii_lowercase());
-                !authority.as_str().contains('@') && serialised == text
-            })
-    });
-    if !is_origin {
-        let help = "Write scheme and host in lower case, with a port only where it is not the default: `https://app.example.com`.";
-        cx.report(&diagnostics::BAD_ORIGIN, node.span, format!("`{text}` is not an origin"), help);
-    }
-    is_origin.then(|| text.to_owned())
 }
 
 fn positive(cx: &Context, node: &Node) -> Option<Duration> {

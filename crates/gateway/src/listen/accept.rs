@@ -1,9 +1,14 @@
 //! Accepting connections: bounded in number, bounded in time.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use config::{Listener, ListenerSecurity};
 use http::HeaderValue;
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -11,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection};
+use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection, proxy_header};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::Current,
@@ -27,6 +32,8 @@ pub(crate) struct Entrance {
     pub(crate) handshake_timeout: Duration,
     pub(crate) http: connection::HttpLimits,
     pub(crate) census: Arc<Census>,
+    /// Where connections must come from, each with a PROXY header.
+    proxies: Option<Vec<IpNet>>,
 }
 
 impl Entrance {
@@ -44,7 +51,19 @@ impl Entrance {
             handshake_timeout: limits.handshake_timeout,
             http: connection::HttpLimits::from(limits),
             census: Arc::clone(census),
+            proxies: listener.proxies.clone(),
         })
+    }
+
+    /// A place for a connection, if it may come in.
+    fn admit(&self, address: IpAddr) -> Option<Place> {
+        match &self.proxies {
+            None => self.census.enter(address),
+            Some(proxies) => {
+                let address = address.to_canonical();
+                proxies.iter().any(|network| network.contains(&address)).then(|| self.census.enter_unnamed())?
+            }
+        }
     }
 }
 
@@ -78,7 +97,7 @@ pub(crate) async fn serve(
             continue;
         };
         let Some(entrance) = current.gate().snapshot.entrances.get(position).map(Arc::clone) else { continue };
-        let Some(place) = entrance.census.enter(address.ip()) else { continue };
+        let Some(place) = entrance.admit(address.ip()) else { continue };
         let (current, sweeper, stop) = (Arc::clone(&current), Arc::clone(&sweeper), stop.clone());
         tokio::spawn(async move {
             greet(current, place, (position, &entrance), &sweeper, stream, address, stop).await;
@@ -88,15 +107,23 @@ pub(crate) async fn serve(
 
 async fn greet(
     current: Arc<Current>,
-    place: Place,
+    mut place: Place,
     (position, entrance): (usize, &Entrance),
     sweeper: &Sweeper,
-    stream: TcpStream,
-    address: SocketAddr,
+    mut stream: TcpStream,
+    mut address: SocketAddr,
     stop: watch::Receiver<bool>,
 ) {
     // Without it, small answers wait for the other side's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
+    if entrance.proxies.is_some() {
+        let header = tokio::time::timeout(entrance.handshake_timeout, proxy_header::read(&mut stream));
+        let Ok(Ok(source)) = header.await else { return };
+        address = source.unwrap_or(address);
+        if !place.name(address.ip()) {
+            return;
+        }
+    }
     let Ok(address_value) = HeaderValue::try_from(address.ip().to_canonical().to_string()) else { return };
     let clock = Arc::clone(&current.gate().clock);
     let Some(tls) = &entrance.tls else {

@@ -26,7 +26,8 @@ struct Counts {
 /// A place taken; dropped when the connection closes.
 pub(crate) struct Place {
     census: Arc<Census>,
-    network: IpAddr,
+    /// Whose connection it is; `None` until a proxy has said it.
+    network: Option<IpAddr>,
 }
 
 impl Census {
@@ -52,7 +53,17 @@ impl Census {
         }
         counts.all += 1;
         counts.of.insert(network, here + 1);
-        Some(Place { census: Arc::clone(self), network })
+        Some(Place { census: Arc::clone(self), network: Some(network) })
+    }
+
+    /// Takes a place for someone whom a proxy has yet to name.
+    pub(crate) fn enter_unnamed(self: &Arc<Self>) -> Option<Place> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.all >= self.most.load(Ordering::Relaxed) {
+            return None;
+        }
+        counts.all += 1;
+        Some(Place { census: Arc::clone(self), network: None })
     }
 
     /// Connections now.
@@ -61,14 +72,31 @@ impl Census {
     }
 }
 
+impl Place {
+    /// Counts it for the address that a proxy has named; whether there is room for that address.
+    pub(crate) fn name(&mut self, address: IpAddr) -> bool {
+        let network = network_of(address);
+        let mut counts = self.census.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = self.census.most_of_one.load(Ordering::Relaxed);
+        let count = counts.of.entry(network).or_default();
+        let has_room = self.network.is_none() && *count < most;
+        if has_room {
+            *count += 1;
+            self.network = Some(network);
+        }
+        has_room
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.census.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);
-        match counts.of.get_mut(&self.network) {
+        let Some(network) = self.network else { return };
+        match counts.of.get_mut(&network) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
-                counts.of.remove(&self.network);
+                counts.of.remove(&network);
             }
         }
     }
@@ -100,5 +128,19 @@ mod tests {
         drop(first);
         assert_eq!(census.count(), 2);
         assert!(census.enter(a).is_some());
+    }
+
+    #[test]
+    fn who_is_named_by_a_proxy_counts_as_who_connects() {
+        let census = Census::new(3, 1);
+        let a: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut first = census.enter_unnamed().unwrap();
+        let mut second = census.enter_unnamed().unwrap();
+        let _third = census.enter_unnamed().unwrap();
+        assert!(census.enter_unnamed().is_none());
+        assert!(first.name(a) && !first.name(a) && !second.name(a));
+        drop(first);
+        assert!(second.name(a));
+        assert_eq!(census.count(), 2);
     }
 }

@@ -3,8 +3,10 @@
 mod accept;
 mod authority;
 mod census;
+mod client_chain;
 mod connection;
 mod framing;
+mod proxy_header;
 mod strict;
 mod tls;
 

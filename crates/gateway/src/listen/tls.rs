@@ -10,6 +10,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use super::client_chain::ShortChain;
+
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsSetupError {
@@ -63,7 +65,9 @@ fn verifier(ca: &[rustls_pki_types::CertificateDer<'static>]) -> Result<Arc<dyn 
         roots.add(anchor.clone())?;
     }
     let provider = Arc::new(aws_lc_rs::default_provider());
-    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated().build()?)
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated().build()?;
+    Ok(Arc::new(ShortChain(verifier)))
 }
 
 /// A listener's certificates, chosen by server name.

@@ -12,6 +12,7 @@ use http::Method;
 
 use crate::{
     canonical::{Canonical, Host},
+    cors::Cors,
     metrics::Labels,
     refusal::Refusal,
 };
@@ -28,6 +29,8 @@ pub(crate) struct Route {
     pub(crate) labels: Arc<Labels>,
     /// The rules.
     pub(crate) rule: config::Route,
+    /// Rules for pages of other origins.
+    pub(crate) cors: Option<Arc<Cors>>,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
 }
@@ -55,13 +58,21 @@ impl Routes {
                 HostPattern::Any => &mut routes.any,
                 HostPattern::Exact(host) => routes.exact.entry(host.clone()).or_default(),
             };
+            let cors = api.cors.as_ref().map(|rules| Arc::new(Cors::new(rules)));
             for rule in &api.routes {
                 let takes_certificates = match &rule.access {
                     Access::Public { .. } => false,
                     Access::Authenticated { by, .. } => by.contains(&config::Method::ClientCertificate),
                 };
                 let labels = Labels::new(&api.name, &rule.name);
-                let route = Route { api: api.name.clone(), api_index, labels, rule: rule.clone(), takes_certificates };
+                let route = Route {
+                    api: api.name.clone(),
+                    api_index,
+                    labels,
+                    rule: rule.clone(),
+                    cors: cors.clone(),
+                    takes_certificates,
+                };
                 tree.insert(&rule.template.segments, Arc::new(route));
             }
         }
@@ -76,6 +87,11 @@ impl Routes {
             return Err(Refusal::BadTarget);
         }
         Ok(Routed { canonical, route })
+    }
+
+    /// The route that a request would have with another method.
+    pub(crate) fn peek(&self, canonical: &Canonical, method: &Method) -> Result<Arc<Route>, Refusal> {
+        self.tree(&canonical.host).find(canonical.path.as_str(), method)
     }
 
     fn tree(&self, host: &Host) -> &Tree {
