@@ -13,7 +13,7 @@ use std::{
 };
 
 use config::AccessLog;
-use http::{HeaderName, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::Serialize;
 
@@ -208,6 +208,10 @@ impl Record {
     pub(crate) fn attach(mut self: Box<Self>, mut response: Response<Outbound>) -> Response<Outbound> {
         self.status = Some(response.status());
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
+        if self.peer.current.is_leaving() && self.status != Some(StatusCode::SWITCHING_PROTOCOLS) {
+            // HTTP/2 drops the field and says so by GOAWAY.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response.map(|body| body.with_record(self))
     }
 }

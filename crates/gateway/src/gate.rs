@@ -1,6 +1,12 @@
 //! The gate: what one worker needs to decide over a request.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use config::{ClientCertificates, Issuer, IssuerName};
@@ -47,20 +53,33 @@ impl Snapshot {
 
 /// The gate that a worker decides with now. A reload puts another in its place; requests under way keep theirs, so none
 /// sees two configurations.
-pub(crate) struct Current(ArcSwap<Gate>);
+pub(crate) struct Current {
+    gate: ArcSwap<Gate>,
+    leaving: AtomicBool,
+}
 
 impl Current {
     pub(crate) fn new(gate: Gate) -> Arc<Self> {
-        Arc::new(Self(ArcSwap::from_pointee(gate)))
+        Arc::new(Self { gate: ArcSwap::from_pointee(gate), leaving: AtomicBool::new(false) })
     }
 
     /// The gate for one request, or for one connection's handshake.
     pub(crate) fn gate(&self) -> Arc<Gate> {
-        self.0.load_full()
+        self.gate.load_full()
     }
 
     pub(crate) fn replace(&self, gate: Gate) {
-        self.0.store(Arc::new(gate));
+        self.gate.store(Arc::new(gate));
+    }
+
+    /// From now on each answer is its connection's last.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether clients are asked to go elsewhere.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 }
 

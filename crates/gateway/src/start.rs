@@ -188,6 +188,7 @@ impl Running {
 
     /// Accepts no more, lets requests under way end, and closes what is left after `grace`.
     pub async fn drain(self, grace: Duration) {
+        self.gates.iter().for_each(|current| current.leave());
         // Without receivers every worker is gone already.
         let _ = self.stop.send(true);
         let deadline = Instant::now() + grace;

@@ -86,10 +86,17 @@ pub(crate) async fn serve(
     sweeper: Arc<Sweeper>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut stopped = false;
     loop {
         let accepted = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop), if !stopped => {
+                stopped = true;
+                continue;
+            }
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            // Nobody waits in the queue any more, whom closing it would cut off.
+            () = std::future::ready(()), if stopped => return,
         };
         let Ok((stream, address)) = accepted else {
             // Out of descriptors, mostly: give connections time to close instead of spinning.

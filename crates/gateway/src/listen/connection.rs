@@ -1,6 +1,6 @@
 //! HTTP on one connection, from its first byte to its last, and not longer than its signs of life allow.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{
     server::conn::{http1, http2},
@@ -21,6 +21,10 @@ use crate::{
 
 /// Turns true when the gateway stops.
 pub(super) type Stop = watch::Receiver<bool>;
+
+/// How long a connection of HTTP/1.1 waits for one more request once the gateway stops. Closed at once, it would cut
+/// off a request that is on its way; the answer to that one says that there will be no other.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// HTTP/2 windows of a stream and of a connection (limits: HTTP/2 windows).
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -61,7 +65,7 @@ where
     let begun = tokio::select! {
         begun = stream.read(&mut first) => matches!(begun, Ok(1..)),
         () = pulse.expired() => false,
-        _ = stop.wait_for(|stop| *stop) => false,
+        () = left(&mut stop, LINGER) => false,
     };
     if !begun {
         return;
@@ -79,11 +83,12 @@ where
         .max_buf_size(limits.header_bytes + limits.target_bytes + 1024)
         .serve_connection(io, service)
         .with_upgrades();
-    until_done(Box::pin(connection), &pulse, stop, http1::UpgradeableConnection::graceful_shutdown).await;
+    let shut_down = http1::UpgradeableConnection::graceful_shutdown;
+    until_done(Box::pin(connection), &pulse, left(&mut stop, LINGER), shut_down).await;
 }
 
 /// Serves HTTP/2 on a connection until it ends, expires, or `stop` turns true and its requests are done.
-pub(super) async fn serve_http2<S>(peer: Arc<Peer>, stream: Box<S>, limits: HttpLimits, stop: Stop)
+pub(super) async fn serve_http2<S>(peer: Arc<Peer>, stream: Box<S>, limits: HttpLimits, mut stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -99,19 +104,28 @@ where
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .max_local_error_reset_streams(LOCAL_RESETS)
         .serve_connection(io, service);
-    until_done(Box::pin(connection), &pulse, stop, http2::Connection::graceful_shutdown).await;
+    // GOAWAY tells which requests are still taken, so that none is cut off.
+    let shut_down = http2::Connection::graceful_shutdown;
+    until_done(Box::pin(connection), &pulse, left(&mut stop, Duration::ZERO), shut_down).await;
+}
+
+/// The gateway stops, and this long ago.
+async fn left(stop: &mut Stop, linger: Duration) {
+    // Without a sender the gateway is gone.
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(linger).await;
 }
 
 async fn until_done<C: Future>(
     mut connection: Pin<Box<C>>,
     pulse: &Pulse,
-    mut stop: Stop,
+    left: impl Future<Output = ()>,
     shut_down: impl Fn(Pin<&mut C>),
 ) {
     tokio::select! {
         _ = connection.as_mut() => return,
         () = pulse.expired() => return,
-        _ = stop.wait_for(|stop| *stop) => shut_down(connection.as_mut()),
+        () = left => shut_down(connection.as_mut()),
     }
     tokio::select! {
         _ = connection => {}
