@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     /// The gateway did not start.
     #[error(transparent)]
     Start(#[from] gateway::StartError),
+    /// The kernel refused the sandbox.
+    #[error("sandbox: {0}")]
+    Sandbox(#[from] crate::sandbox::SandboxError),
     /// A certificate could not be made.
     #[error("local certificate: {0}")]
     Certificate(#[from] rcgen::Error),
@@ -66,6 +69,7 @@ impl Failure {
             | Self::Runtime(_)
             | Self::Store(_)
             | Self::Start(_)
+            | Self::Sandbox(_)
             | Self::Certificate(_)
             | Self::UnknownCode(_)
             | Self::NotRunning { .. }

@@ -12,6 +12,7 @@ mod key_source;
 mod output;
 mod protect;
 mod reload;
+mod sandbox;
 mod schema;
 mod serve;
 

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Protect) -> Outcome {
     let config = config::load_str(&text, &place.file, place.file.parent().unwrap_or(&place.data))?;
     exposure::warn(&upstream);
     serve::runtime()?.block_on(async {
-        let server = Server::start(config, arguments.save.as_deref()).await?;
+        let server = Server::start(config, arguments.save.as_deref(), Vec::new()).await?;
         introduce(&server, &place).await?;
         server.until_signal().await
     })

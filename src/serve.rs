@@ -1,6 +1,7 @@
 //! `portcullis serve -c FILE`, and the composition root: configuration, store, gateway, control socket.
 
 use std::{
+    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -9,6 +10,8 @@ use std::{
 
 use config::{Config, ListenerSecurity};
 use gateway::{Gateway, Running, Sources};
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
 use store::{Store, api_key};
 use tokio::{
     runtime::Runtime,
@@ -21,6 +24,7 @@ use crate::{
     control::{self, Commands, ReloadRequest},
     failure::{Failure, Outcome},
     key_source::StoredKeys,
+    sandbox::{self, Places},
 };
 
 /// Time for requests under way after SIGTERM.
@@ -28,7 +32,20 @@ const GRACE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &cli::Serve) -> Outcome {
     let config = config::load(&arguments.config)?;
-    runtime()?.block_on(async { Server::start(config, Some(&arguments.config)).await?.until_signal().await })
+    let inherited = inherited();
+    // What a sandbox lets a process write must be there when it is put on.
+    Store::prepare(&config.data)?;
+    eprintln!("{}", sandbox::enter(&Places::of(&config, &arguments.config))?);
+    runtime()?.block_on(async {
+        let server = Server::start(config, Some(&arguments.config), inherited).await?;
+        server.until_signal().await
+    })
+}
+
+/// Listening sockets that the service manager opened (`sd_listen_fds(3)`), for the listeners that have their addresses.
+fn inherited() -> Vec<TcpListener> {
+    let mut handed = ListenFd::from_env();
+    (0..handed.len()).filter_map(|index| handed.take_tcp_listener(index).ok().flatten()).collect()
 }
 
 /// The runtime for everything but requests: the store, the control socket, issuers' keys. One thread does.
@@ -56,7 +73,12 @@ struct Signals {
 
 impl Server {
     /// Starts everything and says on standard error where it listens. `file` is what a reload reads.
-    pub(crate) async fn start(config: Config, file: Option<&Path>) -> Result<Self, Failure> {
+    /// `inherited` are sockets that listen already.
+    pub(crate) async fn start(
+        config: Config,
+        file: Option<&Path>,
+        inherited: Vec<TcpListener>,
+    ) -> Result<Self, Failure> {
         // First of all: a signal during the start must not leave the default action, which kills.
         let signals = Signals::listen().map_err(Failure::Runtime)?;
         let store = Store::open(&config.data).await?;
@@ -65,7 +87,7 @@ impl Server {
         let schemes = config.listeners.iter().map(|listener| scheme(&listener.security)).collect();
         let sources =
             Sources { keys: Arc::clone(&keys) as _, parse_key: api_key::digest_of, key_prefix: api_key::PREFIX };
-        let running = Gateway::start(config, sources)?;
+        let running = Gateway::start(config, sources, &inherited)?;
         tokio::spawn(Arc::clone(&keys).follow());
         let (reload, reloads) = mpsc::channel(1);
         tokio::spawn(control::serve(control, Commands { keys: Arc::clone(&keys), reload }));
@@ -77,6 +99,7 @@ impl Server {
         for url in server.urls() {
             eprintln!("listening on {url}");
         }
+        tell(&[NotifyState::Ready]);
         Ok(server)
     }
 
@@ -109,6 +132,7 @@ impl Server {
             }
         }
         let Self { running, keys, mut signals, .. } = self;
+        tell(&[NotifyState::Stopping]);
         eprintln!("draining for at most {} s; a second signal ends it now", GRACE.as_secs());
         tokio::select! {
             () = running.drain(GRACE) => {}
@@ -122,6 +146,9 @@ impl Server {
 
     /// Reads the file again and puts it in force; a file that is not valid changes nothing.
     fn reload(&self) -> Result<(), String> {
+        if let Ok(now) = NotifyState::monotonic_usec_now() {
+            tell(&[NotifyState::Reloading, now]);
+        }
         let reloaded = match &self.file {
             None => Err("this gateway has no configuration file; run `portcullis serve -c FILE`".to_owned()),
             Some(file) => config::load(file)
@@ -132,8 +159,15 @@ impl Server {
             Ok(()) => eprintln!("reloaded"),
             Err(message) => eprintln!("{message}\nnot reloaded: the configuration in force stays"),
         }
+        tell(&[NotifyState::Ready]);
         reloaded
     }
+}
+
+/// Tells the service manager, if there is one that wants to know (`sd_notify(3)`). It cannot be told that it does not
+/// listen.
+fn tell(state: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(state);
 }
 
 /// What a signal asks for.

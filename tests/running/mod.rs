@@ -136,6 +136,11 @@ impl Gate {
         self.process.signal(name);
     }
 
+    /// A file of its `/proc/PID`.
+    pub fn process_file(&self, name: &str) -> String {
+        self.process.file(name)
+    }
+
     /// Processor time that the gateway has used so far.
     pub fn processor_time(&self) -> std::time::Duration {
         self.process.processor_time()

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Debian packages that the tests use, by the command that shows whether they are there.
-const PREREQUISITES: [(&[&str], &str); 7] = [
+const PREREQUISITES: [(&[&str], &str); 8] = [
     (&["cc", "--version"], "gcc"),
     (&["curl", "--version"], "curl"),
     (&["node", "--version"], "nodejs"),
@@ -19,6 +19,7 @@ const PREREQUISITES: [(&[&str], &str); 7] = [
     (&["python3", "-m", "pip", "--version"], "python3-pip"),
     (&["openssl", "version"], "openssl"),
     (&["testssl", "--version"], "testssl.sh"),
+    (&["systemd-analyze", "--version"], "systemd"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

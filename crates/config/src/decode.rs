@@ -30,12 +30,14 @@ pub(crate) struct Context {
     base: PathBuf,
     now: u64,
     findings: RefCell<Vec<Finding>>,
+    files: RefCell<Vec<PathBuf>>,
     secret_files: RefCell<Vec<PathBuf>>,
 }
 
 impl Context {
     pub(crate) fn new(base: &Path, now: u64, findings: Vec<Finding>) -> Self {
-        Self { base: base.to_owned(), now, findings: RefCell::new(findings), secret_files: RefCell::default() }
+        let (files, secret_files) = (RefCell::default(), RefCell::default());
+        Self { base: base.to_owned(), now, findings: RefCell::new(findings), files, secret_files }
     }
 
     pub(crate) fn report(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
@@ -62,9 +64,9 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
     let (listeners, apis) = (listeners?, apis?);
-    let secret_files = cx.secret_files.take();
+    let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
-    Some(Config { listeners, data, issuers, apis, trusted_proxies, limits, monitoring, workers, secret_files })
+    Some(Config { listeners, data, issuers, apis, trusted_proxies, limits, monitoring, workers, files, secret_files })
 }
 
 /// The items of a list that must not be empty.

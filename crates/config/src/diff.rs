@@ -105,6 +105,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         monitoring: _,
         data: _,
         workers: _,
+        files: _,
         secret_files: _,
     } = old;
     let mut changes = routes::compare(old, new);

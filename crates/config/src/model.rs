@@ -28,6 +28,8 @@ pub struct Config {
     pub monitoring: Monitoring,
     /// Worker threads; `None` means one for each available core.
     pub workers: Option<usize>,
+    /// All files that were read, in the order of the file.
+    pub files: Vec<PathBuf>,
     /// Files that secrets were read from (`file:`), in the order of the file.
     pub secret_files: Vec<PathBuf>,
 }

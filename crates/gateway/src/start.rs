@@ -90,8 +90,8 @@ pub struct Running {
 
 impl Gateway {
     /// Binds all listeners and starts the workers. Must be called within a tokio runtime, which then also fetches the
-    /// keys of issuers.
-    pub fn start(config: Config, sources: Sources) -> Result<Running, StartError> {
+    /// keys of issuers. A listener whose address one of the `inherited` sockets has takes that socket.
+    pub fn start(config: Config, sources: Sources, inherited: &[std::net::TcpListener]) -> Result<Running, StartError> {
         let census = Census::new(config.limits.connections, config.limits.connections_per_address);
         let configured: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.address).collect();
         let (data, workers_configured) = (config.data.clone(), config.workers);
@@ -106,7 +106,11 @@ impl Gateway {
             let mut sockets = Vec::new();
             for address in &mut addresses {
                 let bind_error = |source| StartError::Bind { address: *address, source };
-                let socket = listen::bind(*address).map_err(bind_error)?;
+                let handed = inherited.iter().find(|socket| socket.local_addr().is_ok_and(|own| own == *address));
+                let socket = match handed {
+                    Some(socket) => listen::share(socket).map_err(bind_error)?,
+                    None => listen::bind(*address).map_err(bind_error)?,
+                };
                 // Port 0 is chosen by the first worker and shared by the others.
                 *address = socket.local_addr().map_err(bind_error)?;
                 sockets.push(socket);

@@ -21,6 +21,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Makes the folder and the file that [`Self::open`] needs where there are none.
+    pub fn prepare(dir: &Path) -> Result<(), StoreError> {
+        files::prepare(dir).map(|_| ())
+    }
+
     /// Opens the database in `dir`, making the folder (0700) and the file (0600) where there are none, and brings its
     /// schema up to date.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {

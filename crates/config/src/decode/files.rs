@@ -10,6 +10,7 @@ use crate::{Certificate, codes::diagnostics, yaml::Node};
 
 /// The bytes of the file that `node` names.
 pub(super) fn read(cx: &Context, node: &Node, path: &str) -> Option<Zeroizing<Vec<u8>>> {
+    cx.files.borrow_mut().push(cx.base.join(path));
     match std::fs::read(cx.base.join(path)) {
         Ok(bytes) => Some(Zeroizing::new(bytes)),
         Err(error) => {

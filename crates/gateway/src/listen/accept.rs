@@ -78,6 +78,13 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener
     Ok(socket.into())
 }
 
+/// A worker's handle of a socket that listens already; all workers accept from its one queue.
+pub(crate) fn share(socket: &std::net::TcpListener) -> std::io::Result<std::net::TcpListener> {
+    let socket = socket.try_clone()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
 /// Accepts at a listener of the configuration, by its position, until `stop` turns true.
 pub(crate) async fn serve(
     current: Arc<Current>,

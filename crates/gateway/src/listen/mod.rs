@@ -17,7 +17,7 @@ use std::{
 
 use http::HeaderValue;
 
-pub(crate) use accept::{Entrance, bind, serve};
+pub(crate) use accept::{Entrance, bind, serve, share};
 pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
 pub(crate) use tls::{ServerTls, TlsSetupError};
