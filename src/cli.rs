@@ -30,7 +30,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
-    /// Say what a code such as PC-0101 means and what to do
+    /// Say what a code such as PC-0101 means, or what became of a request by its id
     Explain(Explain),
     /// Manage API keys of a running gateway
     Key {
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     },
     /// Have a running gateway read its configuration file again; a file that is not valid changes nothing
     Reload(Reload),
+    /// Show requests of a running gateway as they end
+    Tail(Tail),
     /// Put a gateway in front of one API: local CA, first key, done
     Protect(Protect),
 }
@@ -99,8 +101,27 @@ pub(crate) struct Reload {
 /// `portcullis explain`.
 #[derive(Args)]
 pub(crate) struct Explain {
-    /// A code, in any case
+    /// A code, in any case, or the id of a request that ended a moment ago
+    #[arg(value_name = "CODE|REQUEST_ID")]
     pub(crate) code: String,
+    /// Configuration file of the running gateway, for a request
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data folder of the running gateway, for a request
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis tail`.
+#[derive(Args)]
+pub(crate) struct Tail {
+    /// Refusals alone
+    #[arg(long)]
+    pub(crate) denied: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -8,6 +8,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
+use gateway::Position;
 use serde::{Deserialize, Serialize};
 use store::{KeyId, KeyRecord};
 
@@ -23,23 +24,58 @@ const MAX_LINE: u64 = 4 << 20;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
-    CreateKey { owner: String, name: String, scopes: Vec<String>, expires_in: u64 },
+    CreateKey {
+        owner: String,
+        name: String,
+        scopes: Vec<String>,
+        expires_in: u64,
+    },
     ListKeys,
-    RollKey { id: KeyId, grace: u64 },
-    RevokeKey { id: KeyId },
+    RollKey {
+        id: KeyId,
+        grace: u64,
+    },
+    RevokeKey {
+        id: KeyId,
+    },
     Reload,
+    /// What became of the request with this id.
+    Find {
+        id: String,
+    },
+    /// What ended since; without a position, only where that is now.
+    Requests {
+        since: Option<Position>,
+        refused: bool,
+    },
 }
 
 /// What the gateway answers. No `Debug`: `key` is a secret on its only way to the operator.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Answer {
-    Made { key: String, record: KeyRecord },
-    Revoked { record: KeyRecord },
-    Keys { keys: Vec<KeyRecord> },
+    Made {
+        key: String,
+        record: KeyRecord,
+    },
+    Revoked {
+        record: KeyRecord,
+    },
+    Keys {
+        keys: Vec<KeyRecord>,
+    },
     Reloaded,
-    Failed { message: String },
-    Denied { message: String },
+    /// Stories of requests, oldest first, and where they end.
+    Requests {
+        requests: Vec<serde_json::Value>,
+        position: Position,
+    },
+    Failed {
+        message: String,
+    },
+    Denied {
+        message: String,
+    },
 }
 
 /// Where the socket of a gateway with this data folder is.

@@ -15,6 +15,8 @@ mod reload;
 mod sandbox;
 mod schema;
 mod serve;
+mod story;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -34,9 +36,10 @@ fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config { command: ConfigCommand::Schema } => schema::run(),
-        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Key { command } => key::run(command),
         Command::Reload(arguments) => reload::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
         Command::Protect(arguments) => protect::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -90,7 +90,7 @@ impl Server {
         let running = Gateway::start(config, sources, &inherited)?;
         tokio::spawn(Arc::clone(&keys).follow());
         let (reload, reloads) = mpsc::channel(1);
-        tokio::spawn(control::serve(control, Commands { keys: Arc::clone(&keys), reload }));
+        tokio::spawn(control::serve(control, Commands { keys: Arc::clone(&keys), reload, recent: running.recent() }));
         let file = file.map(Path::to_owned);
         let server = Self { running, keys, schemes, file, reloads, signals };
         if let Some(address) = server.running.monitoring() {

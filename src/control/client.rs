@@ -27,6 +27,10 @@ pub(crate) fn ask(data: &Path, request: &Request) -> Result<Answer, Failure> {
     match serde_json::from_slice(&answer).map_err(Failure::Protocol)? {
         Answer::Failed { message } => Err(Failure::Refused(message)),
         Answer::Denied { message } => Err(Failure::NotAuthenticated(message)),
-        answer @ (Answer::Made { .. } | Answer::Revoked { .. } | Answer::Keys { .. } | Answer::Reloaded) => Ok(answer),
+        answer @ (Answer::Made { .. }
+        | Answer::Revoked { .. }
+        | Answer::Keys { .. }
+        | Answer::Reloaded
+        | Answer::Requests { .. }) => Ok(answer),
     }
 }

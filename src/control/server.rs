@@ -2,6 +2,7 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
+use gateway::{Position, Recent, Story};
 use store::{KeyId, NewKey, StoreError};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -15,6 +16,8 @@ use crate::{failure::Failure, key_source::StoredKeys, output::now};
 /// How long a peer may take for its one line.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ROOT: u32 = 0;
+/// Of under a KiB each.
+const MOST_STORIES: usize = 4000;
 
 /// Asks the one who runs the gateway to reload; the sender takes what came of it.
 pub(crate) type ReloadRequest = oneshot::Sender<Result<(), String>>;
@@ -24,6 +27,7 @@ pub(crate) type ReloadRequest = oneshot::Sender<Result<(), String>>;
 pub(crate) struct Commands {
     pub(crate) keys: Arc<StoredKeys>,
     pub(crate) reload: mpsc::Sender<ReloadRequest>,
+    pub(crate) recent: Recent,
 }
 
 /// Binds the socket, replacing one that a dead process left behind. Must be called within a runtime.
@@ -112,6 +116,16 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             log(user, "revoked", &id);
             Ok(Answer::Revoked { record })
         }
+        Request::Find { id } => {
+            let missing = "no request of the last few has this id; the access log may still have it";
+            let failed = || Answer::Failed { message: missing.to_owned() };
+            Ok(commands.recent.find(&id).map_or_else(failed, |story| told(&[story], commands.recent.position())))
+        }
+        Request::Requests { since: None, .. } => Ok(told(&[], commands.recent.position())),
+        Request::Requests { since: Some(mut position), refused } => {
+            let stories = commands.recent.since(&mut position, refused);
+            Ok(told(&stories, position))
+        }
         Request::Reload => {
             let (asked, answered) = oneshot::channel();
             let gone = |()| "the gateway is stopping".to_owned();
@@ -123,6 +137,12 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             Ok(outcome.map_or_else(|message| Answer::Failed { message }, |()| Answer::Reloaded))
         }
     }
+}
+
+/// The newest stories, as many as a line holds. One that does not serialise, which none is, would be missing.
+fn told(stories: &[Story], position: Position) -> Answer {
+    let newest = stories.iter().skip(stories.len().saturating_sub(MOST_STORIES));
+    Answer::Requests { requests: newest.filter_map(|story| serde_json::to_value(story).ok()).collect(), position }
 }
 
 fn log(user: u32, verb: &str, id: &KeyId) {

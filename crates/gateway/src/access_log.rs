@@ -24,6 +24,7 @@ use crate::{
     gate::Gate,
     listen::Peer,
     metrics::Observation,
+    recent::{Ended, Marks, Stage},
     refusal::Refusal,
     request_id::RequestId,
     route::{Route, Routed},
@@ -123,6 +124,7 @@ pub(crate) struct Record {
     code: Option<&'static str>,
     reason: Option<&'static str>,
     sent: u64,
+    marks: Marks,
 }
 
 /// A line of the log.
@@ -173,11 +175,13 @@ impl Record {
             code: None,
             reason: None,
             sent: 0,
+            marks: Marks::default(),
         })
     }
 
     /// Notes host and path, in the form that everything else uses. The query is left out: it may hold secrets.
     pub(crate) fn canonical(&mut self, canonical: &Canonical) {
+        self.passed(Stage::Canonical);
         if self.gate.log.writer.is_some() {
             self.path = Some(canonical.path.as_str().to_owned());
             self.host = Some(canonical.host.as_str().to_owned());
@@ -188,7 +192,13 @@ impl Record {
         self.route = Some(Arc::clone(&routed.route));
     }
 
+    /// Notes the time.
+    pub(crate) fn passed(&mut self, stage: Stage) {
+        self.marks.passed(stage, self.started);
+    }
+
     pub(crate) fn identified(&mut self, identified: &Identified) {
+        self.passed(Stage::Authenticate);
         if let Identity::Known(caller) = &identified.identity {
             self.caller = Some(Arc::clone(caller));
         }
@@ -220,19 +230,41 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
         let duration = self.started.elapsed();
+        let refusal = self.code.map(|code| (code, self.reason));
         self.gate.metrics.observe(&Observation {
             route: self.route.as_deref(),
             method: &self.method,
             status: self.status,
-            refusal: self.code.map(|code| (code, self.reason)),
+            refusal,
             duration,
         });
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        // 499, as proxies write it: the client left before there was an answer.
+        let status = self.status.map_or(499, |status| status.as_u16());
+        self.log(at, status, micros);
+        self.gate.recent.push(Ended {
+            id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
+            at,
+            method: std::mem::take(&mut self.method),
+            route: self.route.take(),
+            caller: self.caller.take(),
+            status,
+            refusal,
+            marks: self.marks,
+            micros,
+        });
+    }
+}
+
+impl Record {
+    fn log(&self, at: f64, status: u16, micros: u64) {
         if self.gate.log.writer.is_none() {
             return;
         }
         let caller = self.caller.as_deref();
         self.gate.log.write(&Line {
-            ts: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
+            ts: at,
             request_id: self.request_id.as_str(),
             client: self.peer.address.ip(),
             method: self.method.as_str(),
@@ -243,12 +275,11 @@ impl Drop for Record {
             authentication: caller.map(|caller| caller.method),
             subject: caller.map(|caller| caller.subject.as_str()),
             credential: caller.map(|caller| caller.credential.as_str()),
-            // 499, as proxies write it: the client left before there was an answer.
-            status: self.status.map_or(499, |status| status.as_u16()),
+            status,
             code: self.code,
             reason: self.reason,
             sent: self.sent,
-            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            duration_us: micros,
         });
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     canonical::{Canonical, strip_for_upstream},
     gate::Gate,
     listen::Peer,
+    recent::Stage,
     refusal::Refusal,
     route::Route,
     tunnel::{self, Guest},
@@ -44,6 +45,7 @@ pub(crate) async fn forward(
         let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
         tunnel::ask_upstream(request.headers_mut());
         let response = Box::pin(send(gate, &route, &mut Some(request))).await?;
+        record.passed(Stage::Upstream);
         return match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
             _ => Ok(from_upstream(response)),
@@ -51,6 +53,7 @@ pub(crate) async fn forward(
     }
     let mut request = Some(outgoing(gate, peer, record, canonical, &route, &identity)?);
     let response = send(gate, &route, &mut request).await?;
+    record.passed(Stage::Upstream);
     // Nobody asked for another protocol.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Refusal::UpstreamBroke("switched_unasked"));

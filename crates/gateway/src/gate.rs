@@ -20,6 +20,7 @@ use crate::{
     limit::Limiter,
     listen::Entrance,
     metrics::Metrics,
+    recent::Ring,
     request_id::RequestIds,
     route::Routes,
     sources::Sources,
@@ -91,6 +92,7 @@ pub(crate) struct Gate {
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) recent: Arc<Ring>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) sweeper: Arc<Sweeper>,
 }

@@ -20,6 +20,7 @@ mod listen;
 mod metrics;
 mod monitor;
 mod pipeline;
+mod recent;
 mod refusal;
 mod request_id;
 mod route;
@@ -31,5 +32,6 @@ pub(crate) mod upstream;
 mod watch;
 
 pub use canonical::{CanonicalPath, NotCanonical};
+pub use recent::{Position, Recent, Step, StepOutcome, Story};
 pub use sources::{KeySource, KnownKey, Lookup, SourceUnavailable, Sources};
 pub use start::{Gateway, ReloadError, Running, StartError};

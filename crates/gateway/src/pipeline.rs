@@ -17,6 +17,7 @@ use crate::{
     gate::Gate,
     identity_token,
     listen::{self, Peer},
+    recent::Stage,
     refusal::Refusal,
     route::Routed,
 };
@@ -90,11 +91,15 @@ async fn decide(
     record.routed(&routed);
     *reader = Reader::of(&routed); // a page may read a refusal too
     listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
+    record.passed(Stage::Route);
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);
     let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
     check_size(&admitted)?; // 413
-    authorize(admitted) // 403: may they
+    record.passed(Stage::Limit);
+    let authorized = authorize(admitted)?; // 403: may they
+    record.passed(Stage::Authorize);
+    Ok(authorized)
 }
 
 /// Refuses a body that is too large by its own account; one without a length is counted as it flows.

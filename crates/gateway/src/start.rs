@@ -21,6 +21,7 @@ use crate::{
     listen::{self, Census, Entrance, TlsSetupError},
     metrics::Metrics,
     monitor,
+    recent::{Recent, Ring},
     request_id::RequestIds,
     route::Routes,
     sources::Sources,
@@ -116,8 +117,13 @@ impl Gateway {
                 sockets.push(socket);
             }
             let ids = Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?);
-            let lasting =
-                Lasting { ids, clock: Arc::new(Clock::new()), sweeper: Arc::default(), metrics: Arc::default() };
+            let lasting = Lasting {
+                ids,
+                clock: Arc::new(Clock::new()),
+                sweeper: Arc::default(),
+                metrics: Arc::default(),
+                recent: Arc::default(),
+            };
             let current = Current::new(plan.gate(lasting)?);
             workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
             gates.push(current);
@@ -152,6 +158,11 @@ impl Running {
     /// Where `/metrics`, `/livez` and `/readyz` are, with a real port.
     pub fn monitoring(&self) -> Option<SocketAddr> {
         self.monitoring
+    }
+
+    /// Its last requests.
+    pub fn recent(&self) -> Recent {
+        Recent(self.gates.clone())
     }
 
     /// Puts another configuration in force: requests that begin later see all of it, requests under way none. On an
@@ -212,6 +223,7 @@ struct Lasting {
     clock: Arc<Clock>,
     sweeper: Arc<Sweeper>,
     metrics: Arc<Metrics>,
+    recent: Arc<Ring>,
 }
 
 impl Lasting {
@@ -221,6 +233,7 @@ impl Lasting {
             clock: Arc::clone(&gate.clock),
             sweeper: Arc::clone(&gate.sweeper),
             metrics: Arc::clone(&gate.metrics),
+            recent: Arc::clone(&gate.recent),
         }
     }
 }
@@ -262,7 +275,7 @@ impl Plan {
 
     /// A worker's gate.
     fn gate(&self, lasting: Lasting) -> Result<Gate, StartError> {
-        let Lasting { ids, clock, sweeper, metrics } = lasting;
+        let Lasting { ids, clock, sweeper, metrics, recent } = lasting;
         let pools = Pools::new(&self.upstreams).map_err(|error| StartError::Upstreams(error.to_string()))?;
         let log = Arc::new(Log::new(self.writer.clone()));
         Ok(Gate {
@@ -272,6 +285,7 @@ impl Plan {
             ids,
             log,
             metrics,
+            recent,
             clock,
             sweeper,
         })
