@@ -3,6 +3,7 @@
 mod ci;
 mod demo;
 mod docs;
+mod soak;
 mod step;
 
 use std::process::ExitCode;
@@ -22,6 +23,12 @@ enum Command {
     Ci,
     /// Writes the pages of `docs/` that come from the code.
     Docs,
+    /// Runs the gateway for long, with many clients, reloads and kills, and prints the figures: slow-clients, reload,
+    /// kill, drain, or all of them.
+    Soak {
+        /// One of them
+        name: Option<String>,
+    },
     /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
     Demo,
 }
@@ -30,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Ci => ci::run_checks(),
         Command::Docs => docs::write(),
+        Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
     };
     match outcome {
