@@ -149,7 +149,14 @@ pub(crate) static LIMITS: Shape = Shape {
     ],
 };
 
-pub(crate) static MONITORING: Shape =
-    Shape { fields: &[key("address", Kind::Text), key("access_log", Kind::TextOr(&LOG_OFF))] };
+pub(crate) static MONITORING: Shape = Shape {
+    fields: &[
+        key("address", Kind::Text),
+        key("access_log", Kind::TextOr(&LOG_OFF)),
+        key("traces", Kind::Object(&TRACES)),
+    ],
+};
+
+pub(crate) static TRACES: Shape = Shape { fields: &[needed("endpoint", Kind::Text), needed("sample", Kind::Text)] };
 
 pub(crate) static LOG_OFF: Shape = Shape { fields: &[needed("off", Kind::Text)] };

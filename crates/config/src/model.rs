@@ -397,6 +397,17 @@ pub struct Monitoring {
     pub address: Option<SocketAddr>,
     /// Where the access log goes.
     pub access_log: AccessLog,
+    /// Where spans go; `None` makes none, and leaves what clients say of their traces as it is.
+    pub traces: Option<Traces>,
+}
+
+/// Spans of a share of the requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// Where a collector takes OTLP over HTTP: `https`, or `http` on loopback.
+    pub endpoint: http::Uri,
+    /// The share of traces that is kept, in millionths; more than none.
+    pub sample_millionths: u32,
 }
 
 /// Where the access log goes.

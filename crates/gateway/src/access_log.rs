@@ -24,10 +24,11 @@ use crate::{
     gate::Gate,
     listen::Peer,
     metrics::Observation,
-    recent::{Ended, Marks, Stage},
+    recent::{Ended, Marks, Stage, Story},
     refusal::Refusal,
     request_id::RequestId,
     route::{Route, Routed},
+    traces::Place,
 };
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -125,6 +126,8 @@ pub(crate) struct Record {
     reason: Option<&'static str>,
     sent: u64,
     marks: Marks,
+    /// Where it stands among others, if traces are made.
+    pub(crate) place: Option<Box<Place>>,
 }
 
 /// A line of the log.
@@ -161,8 +164,11 @@ impl Record {
     /// Begins with the request's first stage.
     pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<Incoming>) -> Box<Self> {
         peer.pulse.request_began();
+        let request_id = gate.ids.next();
+        let tracer = gate.snapshot.tracer.as_ref();
+        let place = tracer.map(|tracer| Box::new(tracer.place(request.headers(), &request_id)));
         Box::new(Self {
-            request_id: gate.ids.next(),
+            request_id,
             gate: Arc::clone(gate),
             peer: Arc::clone(peer),
             started: Instant::now(),
@@ -176,6 +182,7 @@ impl Record {
             reason: None,
             sent: 0,
             marks: Marks::default(),
+            place,
         })
     }
 
@@ -243,7 +250,7 @@ impl Drop for Record {
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());
         self.log(at, status, micros);
-        self.gate.recent.push(Ended {
+        let ended = Ended {
             id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
             at,
             method: std::mem::take(&mut self.method),
@@ -253,7 +260,11 @@ impl Drop for Record {
             refusal,
             marks: self.marks,
             micros,
-        });
+        };
+        if let (Some(tracer), Some(place)) = (&self.gate.snapshot.tracer, self.place.take()) {
+            tracer.end(*place, || Story::of(&ended));
+        }
+        self.gate.recent.push(ended);
     }
 }
 

@@ -96,6 +96,9 @@ fn outgoing(
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
     headers.insert(REQUEST_ID, record.request_id.header_value());
+    if let Some(place) = &record.place {
+        place.add_fields(&mut headers);
+    }
     if let Identity::Known(caller) = identity {
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
         headers.remove(header::AUTHORIZATION);

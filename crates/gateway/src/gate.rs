@@ -24,6 +24,7 @@ use crate::{
     request_id::RequestIds,
     route::Routes,
     sources::Sources,
+    traces::Tracer,
     upstream::Pools,
     watch::{Clock, Patience, Sweeper},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Snapshot {
     /// In the order of the configuration.
     pub(crate) entrances: Vec<Arc<Entrance>>,
     pub(crate) patience: Patience,
+    pub(crate) tracer: Option<Tracer>,
     /// Unix seconds.
     pub(crate) loaded_at: u64,
 }

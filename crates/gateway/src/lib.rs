@@ -27,6 +27,7 @@ mod route;
 mod sources;
 mod start;
 mod stream;
+mod traces;
 mod tunnel;
 pub(crate) mod upstream;
 mod watch;

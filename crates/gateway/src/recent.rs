@@ -208,7 +208,7 @@ pub enum StepOutcome {
 }
 
 impl Story {
-    fn of(ended: &Ended) -> Self {
+    pub(crate) fn of(ended: &Ended) -> Self {
         let mut stages = Vec::with_capacity(STAGES.len() + 1);
         let (mut before, mut goes_on) = (0, true);
         let micros = |units: u32| f64::from(units) / 10.0;

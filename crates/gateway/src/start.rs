@@ -25,6 +25,7 @@ use crate::{
     request_id::RequestIds,
     route::Routes,
     sources::Sources,
+    traces::Tracer,
     upstream::Pools,
     watch::{Clock, Patience, Sweeper, unix_now},
 };
@@ -267,6 +268,7 @@ impl Plan {
             sources,
             entrances,
             patience: Patience::from(&config.limits),
+            tracer: config.monitoring.traces.as_ref().map(Tracer::start),
             loaded_at: unix_now(),
         };
         let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream)).collect();

@@ -137,6 +137,15 @@ pub static MONITORING_EXPOSED: Entry = Entry {
     operator: "Nobody authenticates at the monitoring address, so only this machine may reach it. Let a collector on this machine carry the numbers on.",
 };
 
+/// Not where, or how many, spans go.
+pub static BAD_TRACES: Entry = Entry {
+    id: "PC-1105",
+    status: None,
+    title: "Traces go nowhere",
+    caller: "",
+    operator: "Spans say who called what, so they travel over https, or stay on this machine. Their share is a percentage of the requests.",
+};
+
 /// Plain HTTP off loopback.
 pub static PLAINTEXT: Entry = Entry {
     id: "PC-1103",
@@ -488,6 +497,7 @@ pub static ALL: &[&Entry] = &[
     &BAD_CIDR,
     &PLAINTEXT,
     &MONITORING_EXPOSED,
+    &BAD_TRACES,
     &MISSING_FILE,
     &NOT_CERTIFICATE,
     &NOT_KEY,

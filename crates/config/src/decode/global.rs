@@ -1,9 +1,13 @@
 //! `limits`, `monitoring`, `workers`.
 
-use std::{fmt::Display, net::SocketAddr, time::Duration};
+use std::{
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use super::{Context, reason, values};
-use crate::{AccessLog, GlobalLimits, Monitoring, codes::diagnostics, yaml::Node};
+use crate::{AccessLog, GlobalLimits, Monitoring, Traces, codes::diagnostics, yaml::Node};
 
 const MAX_WORKERS: usize = 1024;
 
@@ -97,7 +101,51 @@ pub(super) fn monitoring(cx: &Context, node: Option<&Node>) -> Monitoring {
     Monitoring {
         address: get("address").and_then(|address| monitoring_address(cx, address)),
         access_log: get("access_log").and_then(|log| access_log(cx, log)).unwrap_or(AccessLog::Stdout),
+        traces: get("traces").and_then(|traces| self::traces(cx, traces)),
     }
+}
+
+fn traces(cx: &Context, node: &Node) -> Option<Traces> {
+    let endpoint = node.get("endpoint").and_then(|n| endpoint(cx, n));
+    let sample = node.get("sample").and_then(|n| sample(cx, n));
+    Some(Traces { endpoint: endpoint?, sample_millionths: sample? })
+}
+
+fn endpoint(cx: &Context, node: &Node) -> Option<http::Uri> {
+    let text = node.text()?;
+    let is_loopback = |host: &str| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    let endpoint = text.parse::<http::Uri>().ok().filter(|uri| match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => true,
+        (Some("http"), Some(host)) => is_loopback(host),
+        _ => false,
+    });
+    if endpoint.is_none() {
+        let help = "Write an address of https, or of http on loopback: `http://127.0.0.1:4318/v1/traces`.";
+        let message = format!("`{text}` is not where spans may be sent");
+        cx.report(&diagnostics::BAD_TRACES, node.span, message, help);
+    }
+    endpoint
+}
+
+/// `1%`, `0.1%`: of a million, how many.
+fn sample(cx: &Context, node: &Node) -> Option<u32> {
+    let text = node.text()?;
+    // Whole percent and four places after the point, without floating point.
+    let parsed = text.strip_suffix('%').and_then(|share| {
+        let (whole, part) = share.split_once('.').unwrap_or((share, ""));
+        let digits = part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let part: u32 = digits.then(|| format!("{part:0<4}").parse().ok())??;
+        whole.parse::<u32>().ok()?.checked_mul(10_000)?.checked_add(part)
+    });
+    let sample = parsed.filter(|share| (1..=1_000_000).contains(share));
+    if sample.is_none() {
+        let help = "Write a share of the requests, such as `1%` or `0.05%`.";
+        cx.report(&diagnostics::BAD_TRACES, node.span, format!("`{text}` is not a share"), help);
+    }
+    sample
 }
 
 /// Numbers tell of an API's callers, and nobody authenticates here: only this machine may ask.
