@@ -3,6 +3,7 @@
 mod ci;
 mod demo;
 mod docs;
+mod reproduce;
 mod soak;
 mod step;
 
@@ -23,6 +24,8 @@ enum Command {
     Ci,
     /// Writes the pages of `docs/` that come from the code.
     Docs,
+    /// Builds the newest commit in two folders and compares the binaries.
+    Reproduce,
     /// Runs the gateway for long, with many clients, reloads and kills, and prints the figures: slow-clients, reload,
     /// kill, drain, or all of them.
     Soak {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Ci => ci::run_checks(),
         Command::Docs => docs::write(),
+        Command::Reproduce => reproduce::run_reproduce(),
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
     };

@@ -54,25 +54,31 @@ impl From<&config::GlobalLimits> for HttpLimits {
     }
 }
 
-/// Serves HTTP/1.1 on a connection until it ends, expires, or `stop` turns true and its requests are done.
-pub(super) async fn serve_http1<S>(peer: Arc<Peer>, mut stream: Box<S>, limits: HttpLimits, mut stop: Stop)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let pulse = Arc::clone(&peer.pulse);
-    // A connection that says nothing yet is not worth the buffers of one that does.
+/// Waits for the first byte: a connection that says nothing yet is not worth the buffers of one that does. Clients of
+/// HTTP/2 send their preface first too (RFC 9113 §3.4).
+async fn begun<S: AsyncRead + Unpin>(mut stream: Box<S>, pulse: &Pulse, stop: &mut Stop) -> Option<Begun<Box<S>>> {
     let mut first = [0];
     let begun = tokio::select! {
         begun = stream.read(&mut first) => matches!(begun, Ok(1..)),
         () = pulse.expired() => false,
-        () = left(&mut stop, LINGER) => false,
+        () = left(stop, LINGER) => false,
     };
     if !begun {
-        return;
+        return None;
     }
     pulse.read();
     let [first] = first;
-    let stream = Watched::new(Begun::new(first, stream), Arc::clone(&pulse));
+    Some(Begun::new(first, stream))
+}
+
+/// Serves HTTP/1.1 on a connection until it ends, expires, or `stop` turns true and its requests are done.
+pub(super) async fn serve_http1<S>(peer: Arc<Peer>, stream: Box<S>, limits: HttpLimits, mut stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pulse = Arc::clone(&peer.pulse);
+    let Some(stream) = begun(stream, &pulse, &mut stop).await else { return };
+    let stream = Watched::new(stream, Arc::clone(&pulse));
     let io = TokioIo::new(Strict::new(stream, Arc::clone(&peer.tunnel)));
     let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
     let connection = http1::Builder::new()
@@ -93,6 +99,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&peer.pulse);
+    let Some(stream) = begun(stream, &pulse, &mut stop).await else { return };
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
     let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
     let connection = http2::Builder::new(TokioExecutor::new())
