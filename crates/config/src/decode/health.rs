@@ -45,12 +45,12 @@ pub(super) fn ejection(cx: &Context, node: Option<&Node>) -> Option<Ejection> {
 pub(super) fn check(cx: &Context, node: &Node) -> Option<HealthCheck> {
     let path = node.get("path").and_then(|path| path_of(cx, path));
     let every = time(cx, node.get("every"), "every", Duration::from_secs(5));
-    let timeout = time(cx, node.get("timeout"), "timeout", Duration::from_secs(1));
+    let timeout = time(cx, node.get("timeout"), "timeout", Duration::from_secs(1).min(every.unwrap_or(Duration::MAX)));
     let healthy = number(cx, node.get("healthy"), "healthy", 2, IN_A_ROW);
     let unhealthy = number(cx, node.get("unhealthy"), "unhealthy", 3, IN_A_ROW);
     let (every, timeout) = (every?, timeout?);
     if timeout > every {
-        let at = node.get("timeout").or_else(|| node.get("every")).unwrap_or(node);
+        let at = node.get("timeout").unwrap_or(node);
         let message = "a check may take longer than the time to the next one";
         cx.report(&diagnostics::TIMES_CONTRADICT, at.span, message, "Keep `timeout` at or below `every`.");
         return None;
