@@ -10,7 +10,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -35,11 +35,15 @@ fn gate(upstream: &str) -> Gate {
 }
 
 fn gate_with(upstream: &str, response_timeout: &str) -> Gate {
-    Gate::start_with_apis(&format!(
+    Gate::start_with_apis(&apis(upstream, response_timeout))
+}
+
+fn apis(upstream: &str, response_timeout: &str) -> String {
+    format!(
         "  - {{ name: balanced, host: localhost, path: /balanced, upstream: balanced, response_timeout: {response_timeout}, body: 64KiB, \
          routes: [{{ match: \"* /balanced/{{name}}\", public: \"a test\" }}] }}\n\
          upstreams: {{ balanced: {{ {upstream} }} }}\n"
-    ))
+    )
 }
 
 fn pair() -> [Backend; 2] {
@@ -212,6 +216,32 @@ fn l4_a_hung_upstream_is_full_at_its_limit_and_slows_no_other() {
     });
     // Requests that ended left their places.
     until("the places came free", || count(&gate, "active_requests") == 0);
+}
+
+#[test]
+fn l4_few_connections_are_made_at_once_to_a_server_that_does_not_finish_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&begun);
+    thread::spawn(move || {
+        // Each waits for a handshake that does not go on.
+        let _held: Vec<_> = listener.incoming().inspect(|_| _ = counted.fetch_add(1, Ordering::AcqRel)).collect();
+    });
+    let upstream =
+        format!("servers: [\"https://{address}\"], ca: ca.pem, server_name: localhost, connect_timeout: 10s");
+    let apis = apis(&upstream, "20s");
+    let gate = Gate::start_changed(|text| {
+        format!("workers: 1\n{}", text.replace("monitoring:", &format!("{apis}monitoring:")))
+    });
+    thread::scope(|scope| {
+        let get = b"GET /balanced/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let waiting: Vec<_> = (0..150).map(|_| scope.spawn(|| wire::raw(&gate, get).status)).collect();
+        until("all requests were under way", || count(&gate, "active_requests") == 150);
+        assert_eq!(gate.get("/open", &[]).status, 200);
+        assert_eq!(begun.load(Ordering::Acquire), 64);
+        assert!(waiting.into_iter().all(|answer| answer.join().unwrap() == 502));
+    });
 }
 
 #[test]

@@ -76,6 +76,17 @@ impl Roster {
         self.seats.get(at)
     }
 
+    /// Whether it matters how many requests are under way to each server. Numbers that nobody reads would only be fought
+    /// over by the workers.
+    pub(super) fn counts_requests(&self) -> bool {
+        let weighs = match &self.balance {
+            Balance::RoundRobin => false,
+            // Without a key, hashing falls back on it.
+            Balance::LeastRequests | Balance::Hash(_) => true,
+        };
+        weighs && self.seats.len() > 1
+    }
+
     /// What requests are told apart by, if they are.
     pub(super) fn hash_by(&self) -> Option<&HashBy> {
         match &self.balance {

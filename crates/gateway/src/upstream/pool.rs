@@ -303,3 +303,90 @@ impl Connections {
         (!sender.is_closed() && self.addresses.holds(*reached)).then(|| sender.clone())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use config::{Balance, Ejection, Server, Upstream};
+    use http_body_util::BodyExt;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A server that answers every request on every connection with its name.
+    async fn server(name: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    while stream.read(&mut [0; 1024]).await.unwrap_or(0) > 0 {
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len());
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn pool() -> Arc<Pool> {
+        let upstream = Upstream {
+            name: "test".into(),
+            servers: vec![Server { host: "orders.invalid".into(), port: 80 }],
+            balance: Balance::LeastRequests,
+            protocol: UpstreamProtocol::Http1,
+            tls: None,
+            connect_timeout: Duration::from_secs(5),
+            max_idle: 8,
+            max_requests: 1,
+            ejection: Ejection::Off { reason: "a test".into() },
+            health: None,
+        };
+        let group = Group::start(&Arc::new(upstream), Arc::default()).unwrap();
+        // The test resolves.
+        group.retire();
+        Arc::new(Pool::new(&group))
+    }
+
+    async fn ask(pool: &Arc<Pool>) -> Response<PooledBody> {
+        let mut request = Request::new(Inbound::none());
+        request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("orders.invalid"));
+        pool.send(&mut Errand::new(request, None), Duration::from_secs(5)).await.unwrap()
+    }
+
+    async fn name(response: Response<PooledBody>) -> Vec<u8> {
+        response.into_body().collect().await.unwrap().to_bytes().to_vec()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_until_its_server_has_another_address() {
+        let (before, after, pool) = (server("before").await, server("after").await, pool());
+        let addresses = Arc::clone(&pool.group.addresses[0]);
+        addresses.replace(vec![before]);
+        assert_eq!(name(ask(&pool).await).await, b"before");
+        // Found or not, the address it has is among the new ones.
+        addresses.replace(vec![before, after]);
+        assert_eq!(pool.servers[0].idle.lock().unwrap().len(), 1);
+        assert_eq!(name(ask(&pool).await).await, b"before");
+        addresses.replace(vec![after]);
+        assert_eq!(name(ask(&pool).await).await, b"after");
+    }
+
+    #[tokio::test]
+    async fn a_request_keeps_its_place_until_its_answer_has_ended() {
+        let pool = pool();
+        pool.group.addresses[0].replace(vec![server("one").await]);
+        let answer = ask(&pool).await;
+        let mut second = Errand::new(Request::new(Inbound::none()), None);
+        let refused = pool.send(&mut second, Duration::from_secs(5)).await.map(|_| ());
+        assert!(matches!(refused, Err(SendError::Full)), "{refused:?}");
+        assert_eq!(name(answer).await, b"one");
+        assert_eq!(name(ask(&pool).await).await, b"one");
+    }
+}

@@ -120,7 +120,7 @@ impl Addresses {
     }
 
     /// Takes what a lookup found; nothing is no answer.
-    fn replace(&self, mut found: Vec<SocketAddr>) {
+    pub(super) fn replace(&self, mut found: Vec<SocketAddr>) {
         found.sort_unstable();
         found.dedup();
         found.truncate(MOST);

@@ -30,7 +30,10 @@ impl Ticket {
     /// Takes a seat at a server, after giving up the one before.
     pub(super) fn sit(&mut self, choice: Choice) {
         self.stand_up();
-        if let Some(seat) = self.pool.group.roster.seat(choice.at) {
+        let roster = &self.pool.group.roster;
+        if roster.counts_requests()
+            && let Some(seat) = roster.seat(choice.at)
+        {
             seat.taken.fetch_add(1, Ordering::Relaxed);
         }
         self.seat = Some(choice);
@@ -62,7 +65,10 @@ impl Ticket {
 
     fn stand_up(&mut self) {
         self.end_trial();
-        if let Some(seat) = self.seat.take().and_then(|choice| self.pool.group.roster.seat(choice.at)) {
+        let (roster, left) = (&self.pool.group.roster, self.seat.take());
+        if roster.counts_requests()
+            && let Some(seat) = left.and_then(|choice| roster.seat(choice.at))
+        {
             seat.taken.fetch_sub(1, Ordering::Relaxed);
         }
     }
