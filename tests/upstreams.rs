@@ -50,6 +50,12 @@ fn pair() -> [Backend; 2] {
     [Backend::start(0), Backend::start(1)]
 }
 
+fn all(backends: &[Backend], mood: Mood) {
+    for backend in backends {
+        backend.becomes(mood);
+    }
+}
+
 fn servers(backends: &[Backend]) -> String {
     let urls: Vec<_> = backends.iter().map(Backend::url).collect();
     format!("servers: [{}]", urls.join(", "))
@@ -142,7 +148,7 @@ fn a_lone_server_is_never_ejected() {
 fn a_request_that_does_something_is_never_sent_twice() {
     let backends = pair();
     let gate = gate(&servers(&backends));
-    backends.iter().for_each(|backend| backend.becomes(Mood::Breaks));
+    all(&backends, Mood::Breaks);
     let sent = || backends.iter().map(|backend| backend.requests().len()).sum::<usize>();
     for (method, body) in [("POST", ""), ("POST", "x"), ("PUT", "x"), ("PATCH", "x"), ("DELETE", ""), ("GET", "x")] {
         let before = sent();
@@ -169,7 +175,7 @@ fn what_no_server_got_goes_to_another_one_whatever_it_is() {
 fn an_answer_that_has_begun_is_not_asked_for_again() {
     let backends = pair();
     let gate = gate(&servers(&backends));
-    backends.iter().for_each(|backend| backend.becomes(Mood::Stutters));
+    all(&backends, Mood::Stutters);
     for asked in 1..=5 {
         assert_eq!(gate.get("/balanced/a", &[]).status, 502);
         assert_eq!(backends.iter().map(|backend| backend.requests().len()).sum::<usize>(), asked);
@@ -180,7 +186,7 @@ fn an_answer_that_has_begun_is_not_asked_for_again() {
 fn retries_cannot_double_the_load_of_servers_in_trouble() {
     let backends = pair();
     let gate = gate(&format!("{}, ejection: {{ off: \"a test\" }}", servers(&backends)));
-    backends.iter().for_each(|backend| backend.becomes(Mood::Breaks));
+    all(&backends, Mood::Breaks);
     let asked = 600;
     let mut connection = wire::Connection::open(&gate);
     for _ in 0..asked {
@@ -260,7 +266,7 @@ fn checks_take_a_server_out_and_bring_it_back_and_end_with_their_configuration()
     backends[1].becomes(Mood::Ails);
     until("all checks failed", || in_state(&gate, "down") == 2);
     assert_eq!(gate.get("/balanced/a", &[]).status, 200);
-    backends.iter().for_each(|backend| backend.becomes(Mood::Answers));
+    all(&backends, Mood::Answers);
     until("checks were good again", || in_state(&gate, "up") == 2);
 
     let file = gate.folder.path().join("portcullis.yaml");
@@ -269,11 +275,11 @@ fn checks_take_a_server_out_and_bring_it_back_and_end_with_their_configuration()
     // A request that goes on does not keep the old configuration's checks alive.
     let asked = || backends.iter().map(|backend| backend.requests().len()).sum::<usize>();
     let before = asked();
-    backends.iter().for_each(|backend| backend.becomes(Mood::Hangs));
+    all(&backends, Mood::Hangs);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| gate.get("/balanced/a", &[]).status);
         until("a request was under way", || asked() > before);
-        backends.iter().for_each(|backend| backend.becomes(Mood::Answers));
+        all(&backends, Mood::Answers);
         gate.command(&["reload"]);
         thread::sleep(Duration::from_millis(300));
         let checks: Vec<_> = backends.iter().map(Backend::checks).collect();
@@ -320,7 +326,7 @@ fn a_server_that_says_nothing_is_ejected_but_not_for_what_a_client_does() {
         assert!(answers.into_iter().all(|answer| answer.join().unwrap() == 504));
     });
     assert_eq!(in_state(&gate, "ejected"), 0, "a client's slowness ejected a server");
-    backends.iter().for_each(|backend| backend.becomes(Mood::Hangs));
+    all(&backends, Mood::Hangs);
     let large = format!(
         "POST /balanced/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n18000\r\n{}\r\n0\r\n\r\n",
         "x".repeat(0x18000)
