@@ -1,5 +1,6 @@
 //! A real gateway between a test and a recording origin: the binary, on free ports, in a folder of its own.
 
+pub mod backend;
 pub mod echo;
 pub mod http2;
 pub mod issuer;

@@ -1,9 +1,11 @@
 //! The tree, part by part, into the model. Decoders report what is wrong and go on; `None` means it was reported.
 
 mod apis;
+mod balance;
 mod cors;
 mod files;
 mod global;
+mod health;
 mod issuers;
 mod listeners;
 mod routes;

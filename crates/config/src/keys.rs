@@ -83,8 +83,36 @@ pub(crate) static UPSTREAM: Shape = Shape {
         key("protocol", Kind::Text),
         key("ca", Kind::Text),
         key("server_name", Kind::Text),
+        key("tls", Kind::Object(&CERTIFICATE)),
         key("connect_timeout", Kind::Text),
         key("max_idle", Kind::Whole),
+        key("max_requests", Kind::Whole),
+        key("balance", Kind::TextOr(&BALANCE)),
+        key("ejection", Kind::Object(&EJECTION)),
+        key("health", Kind::Object(&HEALTH)),
+    ],
+};
+
+pub(crate) static BALANCE: Shape = Shape { fields: &[needed("hash", Kind::Text)] };
+
+pub(crate) static EJECTION: Shape = Shape {
+    fields: &[
+        key("failures", Kind::Whole),
+        key("time", Kind::Text),
+        key("longest", Kind::Text),
+        key("share", Kind::Whole),
+        key("gateway_errors", Kind::Flag),
+        key("off", Kind::Text),
+    ],
+};
+
+pub(crate) static HEALTH: Shape = Shape {
+    fields: &[
+        needed("path", Kind::Text),
+        key("every", Kind::Text),
+        key("timeout", Kind::Text),
+        key("healthy", Kind::Whole),
+        key("unhealthy", Kind::Whole),
     ],
 };
 

@@ -124,6 +124,8 @@ pub(crate) struct Record {
     status: Option<StatusCode>,
     code: Option<&'static str>,
     reason: Option<&'static str>,
+    /// It was sent to a second server.
+    pub(crate) retried: bool,
     sent: u64,
     marks: Marks,
     /// Where it stands among others, if traces are made.
@@ -156,6 +158,8 @@ struct Line<'a> {
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retried: bool,
     sent: u64,
     duration_us: u64,
 }
@@ -180,6 +184,7 @@ impl Record {
             status: None,
             code: None,
             reason: None,
+            retried: false,
             sent: 0,
             marks: Marks::default(),
             place,
@@ -289,6 +294,7 @@ impl Record {
             status,
             code: self.code,
             reason: self.reason,
+            retried: self.retried,
             sent: self.sent,
             duration_us: micros,
         });

@@ -1,8 +1,13 @@
 //! Bodies on their way through: never held as a whole, always counted.
 
 use std::{
+    error::Error,
     future::Future,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -36,6 +41,20 @@ pub(crate) enum BodyFault {
     Broke,
 }
 
+impl BodyFault {
+    /// The fault of a request's body in the chain of the error that it caused.
+    pub(crate) fn behind(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut cause = Some(error);
+        while let Some(current) = cause {
+            if let Some(fault) = current.downcast_ref::<Self>() {
+                return Some(*fault);
+            }
+            cause = current.source();
+        }
+        None
+    }
+}
+
 /// What is read, and for how long, of a request body that nobody wants: so that its sender gets to see the answer
 /// (RFC 9112 §9.6: closing on unread data resets the connection, and the answer is lost with it; a reset stream of
 /// HTTP/2 is no better for clients that stop reading there).
@@ -52,6 +71,8 @@ pub(crate) struct Inbound {
     received: u64,
     minimum_rate: u64,
     pace: Option<Pace>,
+    /// Turns true when all of it was taken.
+    ended: Option<Arc<AtomicBool>>,
 }
 
 /// The clock of a body that did not come all at once.
@@ -66,12 +87,12 @@ impl Inbound {
     pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
         // A client that waits for 100 (Continue) sends nothing.
         let drained = !parts.headers.contains_key(header::EXPECT);
-        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None }
+        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
     }
 
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None }
+        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
     }
 
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
@@ -79,6 +100,17 @@ impl Inbound {
         self.left = max_body;
         self.minimum_rate = minimum_rate;
         self
+    }
+
+    /// What turns true when all of it was taken.
+    pub(crate) fn tell_end(&mut self) -> Arc<AtomicBool> {
+        Arc::clone(self.ended.get_or_insert_default())
+    }
+
+    fn end(&self) {
+        if let Some(ended) = &self.ended {
+            ended.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waiting for the client: sets the clock, and refuses once the rate is too low.
@@ -112,10 +144,14 @@ impl Body for Inbound {
                 Err(fault) => Poll::Ready(Some(Err(fault))),
             };
         }
-        let Some(frame) = ready!(polled) else { return Poll::Ready(None) };
+        let Some(frame) = ready!(polled) else {
+            self.end();
+            return Poll::Ready(None);
+        };
         let frame = frame.map_err(|_| BodyFault::Broke)?;
         let Ok(data) = frame.into_data() else {
             // Trailers could name fields that were decided upon already; they end here.
+            self.end();
             return Poll::Ready(None);
         };
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
@@ -138,6 +174,10 @@ impl Body for Inbound {
 
 impl Drop for Inbound {
     fn drop(&mut self) {
+        if self.is_end_stream() {
+            // A body whose length is reached is not asked for its end.
+            self.end();
+        }
         let Some(rest) = self.inner.take().filter(|inner| self.drained && !inner.is_end_stream()) else { return };
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(rest)));

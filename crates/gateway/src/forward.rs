@@ -1,6 +1,6 @@
 //! Sends an authorized request upstream and takes the answer back.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 
@@ -16,7 +16,7 @@ use crate::{
     refusal::Refusal,
     route::Route,
     tunnel::{self, Guest},
-    upstream::{PooledBody, SendError, Unsent},
+    upstream::{Errand, PooledBody, SendError, Sender},
     watch::unix_now,
 };
 
@@ -37,6 +37,7 @@ pub(crate) async fn forward(
     authorized: Authorized,
 ) -> Result<Response<Outbound>, Refusal> {
     let Authorized { mut canonical, route, identity, .. } = authorized;
+    let key = key(gate, peer, &canonical, &route, &identity);
     if route.rule.websocket.is_some()
         && let Some(wish) = canonical.wish.take()
     {
@@ -44,15 +45,15 @@ pub(crate) async fn forward(
         let guest = Guest { peer: Arc::clone(peer), canonical: canonical.again(), identity: identity.clone() };
         let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
         tunnel::ask_upstream(request.headers_mut());
-        let response = Box::pin(send(gate, &route, &mut Some(request))).await?;
+        let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key))).await?;
         record.passed(Stage::Upstream);
         return match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
             _ => Ok(from_upstream(response)),
         };
     }
-    let mut request = Some(outgoing(gate, peer, record, canonical, &route, &identity)?);
-    let response = send(gate, &route, &mut request).await?;
+    let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key);
+    let response = send(gate, &route, record, &mut errand).await?;
     record.passed(Stage::Upstream);
     // Nobody asked for another protocol.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -61,11 +62,24 @@ pub(crate) async fn forward(
     Ok(from_upstream(response))
 }
 
-async fn send(gate: &Gate, route: &Route, request: &mut Unsent) -> Result<Response<PooledBody>, Refusal> {
-    let sending = gate.pools.send(route.api_index, request);
-    let answer =
-        tokio::time::timeout(route.rule.response_timeout, sending).await.map_err(|_| Refusal::UpstreamTimeout)?;
+async fn send(
+    gate: &Gate,
+    route: &Route,
+    record: &mut Record,
+    errand: &mut Errand,
+) -> Result<Response<PooledBody>, Refusal> {
+    let answer = gate.pools.send(route.api_index, errand, route.rule.response_timeout).await;
+    record.retried = errand.retried;
     answer.map_err(|error| refusal_of(&error))
+}
+
+/// What the upstream tells requests apart by, before fields are stripped.
+fn key(gate: &Gate, peer: &Peer, canonical: &Canonical, route: &Route, identity: &Identity) -> Option<u64> {
+    let client = match identity {
+        Identity::Anonymous => None,
+        Identity::Known(caller) => Some(caller.limit_key.as_str()),
+    };
+    gate.pools.key(route.api_index, &Sender { headers: &canonical.headers, client, address: peer.address.ip() })
 }
 
 fn from_upstream(mut response: Response<PooledBody>) -> Response<Outbound> {
@@ -133,11 +147,14 @@ fn forwarded_for(gate: &Gate, peer: &Peer, headers: &HeaderMap) -> Result<Header
 }
 
 fn refusal_of(error: &SendError) -> Refusal {
-    match (body_fault(error), error) {
+    match (BodyFault::behind(error), error) {
         (Some(BodyFault::TooLarge), _) => Refusal::BodyTooLarge,
         (Some(BodyFault::TooSlow), _) => Refusal::BodyTooSlow,
         (Some(BodyFault::Broke), _) => Refusal::BadFraming,
         (None, SendError::Broke(error)) => Refusal::UpstreamBroke(break_of(error)),
+        (None, SendError::Full) => Refusal::UpstreamFull,
+        (None, SendError::ResponseTimeout) => Refusal::UpstreamTimeout,
+        (None, SendError::NoServer) => Refusal::UpstreamUnreachable("no_server"),
         (None, SendError::Connect(_)) => Refusal::UpstreamUnreachable("not_connected"),
         (None, SendError::ConnectTimeout) => Refusal::UpstreamUnreachable("connect_timeout"),
         (None, SendError::Taken | SendError::Authority) => Refusal::Internal,
@@ -155,18 +172,6 @@ fn break_of(error: &hyper::Error) -> &'static str {
     } else {
         "connection_broke"
     }
-}
-
-/// A fault of the request body, found in the chain of the error that it caused.
-fn body_fault(error: &(dyn Error + 'static)) -> Option<BodyFault> {
-    let mut cause = Some(error);
-    while let Some(current) = cause {
-        if let Some(fault) = current.downcast_ref::<BodyFault>() {
-            return Some(*fault);
-        }
-        cause = current.source();
-    }
-    None
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {

@@ -25,7 +25,7 @@ use crate::{
     route::Routes,
     sources::Sources,
     traces::Tracer,
-    upstream::Pools,
+    upstream::{Fleet, Pools},
     watch::{Clock, Patience, Sweeper},
 };
 
@@ -39,6 +39,7 @@ pub(crate) struct Snapshot {
     pub(crate) identity: Arc<IdentitySigner>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) sources: Sources,
+    pub(crate) fleet: Fleet,
     /// In the order of the configuration.
     pub(crate) entrances: Vec<Arc<Entrance>>,
     pub(crate) patience: Patience,

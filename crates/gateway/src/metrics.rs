@@ -175,8 +175,12 @@ fn write_gauges(page: &mut String, gauges: &[(&str, &str, f64)]) -> std::fmt::Re
     Ok(())
 }
 
+/// A label's value as the format wants it.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
 fn route_labels(route: Option<&Labels>) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     route.map_or_else(String::new, |labels| {
         format!("portcullis_api=\"{}\",http_route=\"{}\",", escaped(&labels.api), escaped(&labels.route))
     })

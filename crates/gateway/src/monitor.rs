@@ -129,6 +129,10 @@ impl Watched {
                 seconds(dropped),
             ),
         ];
-        metrics::render(workers.into_iter(), &gauges)
+        let mut page = metrics::render(workers.into_iter(), &gauges);
+        if let Some(gate) = gates.first() {
+            gate.snapshot.fleet.render(&mut page);
+        }
+        page
     }
 }

@@ -44,6 +44,7 @@ pub(crate) enum Refusal {
     UpstreamTimeout,
     /// With what happened, for the log only.
     UpstreamBroke(&'static str),
+    UpstreamFull,
     Internal,
 }
 
@@ -97,6 +98,7 @@ impl Refusal {
             Self::UpstreamUnreachable(_) => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
+            Self::UpstreamFull => &refusals::UPSTREAM_FULL,
             Self::Internal => &refusals::INTERNAL,
         }
     }
@@ -151,6 +153,8 @@ impl Refusal {
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
+            // Places come free with every answer that ends.
+            Self::UpstreamFull => insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1")),
             _ => {}
         }
     }

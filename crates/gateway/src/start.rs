@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use config::{Config, Upstream};
+use config::Config;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     route::Routes,
     sources::Sources,
     traces::Tracer,
-    upstream::Pools,
+    upstream::{Fleet, Pools},
     watch::{Clock, Patience, Sweeper, unix_now},
 };
 
@@ -125,7 +125,7 @@ impl Gateway {
                 metrics: Arc::default(),
                 recent: Arc::default(),
             };
-            let current = Current::new(plan.gate(lasting)?);
+            let current = Current::new(plan.gate(lasting));
             workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
             gates.push(current);
         }
@@ -188,17 +188,14 @@ impl Running {
         let limits = config.limits.clone();
         let (sources, identity) = (before.sources.clone(), Arc::clone(&before.identity));
         let plan = Plan::new(config, sources, identity, &self.census, Some(&before))?;
-        let gates: Vec<Gate> = self
-            .gates
-            .iter()
-            .map(|current| current.gate())
-            .map(|old| plan.gate(Lasting::of(&old)))
-            .collect::<Result<_, _>>()?;
+        let gates: Vec<Gate> =
+            self.gates.iter().map(|current| current.gate()).map(|old| plan.gate(Lasting::of(&old))).collect();
         // Nothing can fail from here on.
         self.census.limit(limits.connections, limits.connections_per_address);
         for (current, gate) in self.gates.iter().zip(gates) {
             current.replace(gate);
         }
+        before.fleet.retire_for(&plan.snapshot.fleet);
         Ok(())
     }
 
@@ -242,7 +239,6 @@ impl Lasting {
 /// A configuration made ready: what all workers share, and what each makes its own gate from.
 struct Plan {
     snapshot: Arc<Snapshot>,
-    upstreams: Vec<Arc<Upstream>>,
     writer: Option<SyncSender<Vec<u8>>>,
 }
 
@@ -257,7 +253,11 @@ impl Plan {
         let entrance = |listener| Ok::<_, StartError>(Arc::new(Entrance::new(listener, &config.limits, census)?));
         let entrances = config.listeners.iter().map(entrance).collect::<Result<_, _>>()?;
         let writer = access_log::start_writer(&config.monitoring.access_log).map_err(StartError::AccessLog)?;
+        let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream));
+        let fleet = Fleet::start(upstreams, before.map(|before| &before.fleet))
+            .map_err(|error| StartError::Upstreams(error.to_string()))?;
         let snapshot = Snapshot {
+            fleet,
             routes: Routes::new(&config.apis),
             limits: Limits::from(&config.limits),
             limiter: Limiter::new(&config.apis, before.map(|before| &before.limiter)),
@@ -271,16 +271,15 @@ impl Plan {
             tracer: config.monitoring.traces.as_ref().map(Tracer::start),
             loaded_at: unix_now(),
         };
-        let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream)).collect();
-        Ok(Self { snapshot: Arc::new(snapshot), upstreams, writer })
+        Ok(Self { snapshot: Arc::new(snapshot), writer })
     }
 
     /// A worker's gate.
-    fn gate(&self, lasting: Lasting) -> Result<Gate, StartError> {
+    fn gate(&self, lasting: Lasting) -> Gate {
         let Lasting { ids, clock, sweeper, metrics, recent } = lasting;
-        let pools = Pools::new(&self.upstreams).map_err(|error| StartError::Upstreams(error.to_string()))?;
+        let pools = Pools::new(&self.snapshot.fleet);
         let log = Arc::new(Log::new(self.writer.clone()));
-        Ok(Gate {
+        Gate {
             snapshot: Arc::clone(&self.snapshot),
             pools,
             verified: Verified::default(),
@@ -290,7 +289,7 @@ impl Plan {
             recent,
             clock,
             sweeper,
-        })
+        }
     }
 }
 

@@ -308,6 +308,33 @@ pub static MIXED_SERVERS: Entry = Entry {
     operator: "All servers of an upstream speak TLS, or none does; and TLS settings need https.",
 };
 
+/// Hash names no header.
+pub static HASH_WITHOUT_HEADER: Entry = Entry {
+    id: "PC-1404",
+    status: None,
+    title: "Hash names no header",
+    caller: "",
+    operator: "`hash: header NAME` sends requests with one value of a field to one server, so it needs the field's name.",
+};
+
+/// Not the path of a health check.
+pub static BAD_HEALTH_PATH: Entry = Entry {
+    id: "PC-1405",
+    status: None,
+    title: "Not the path of a health check",
+    caller: "",
+    operator: "`health.path` is a path that starts with a slash, and may have a query; each server is asked for it.",
+};
+
+/// Times contradict each other.
+pub static TIMES_CONTRADICT: Entry = Entry {
+    id: "PC-1406",
+    status: None,
+    title: "Times contradict each other",
+    caller: "",
+    operator: "A health check ends before the next one begins, and the longest ejection is no shorter than the first.",
+};
+
 /// Two APIs at one place.
 pub static DUPLICATE_API: Entry = Entry {
     id: "PC-1501",
@@ -515,6 +542,9 @@ pub static ALL: &[&Entry] = &[
     &UNKNOWN_UPSTREAM,
     &BAD_UPSTREAM_URL,
     &MIXED_SERVERS,
+    &HASH_WITHOUT_HEADER,
+    &BAD_HEALTH_PATH,
+    &TIMES_CONTRADICT,
     &DUPLICATE_API,
     &BAD_HOST,
     &BAD_PATH,

@@ -236,6 +236,15 @@ pub static UPSTREAM_BROKE: Entry = Entry {
     operator: "The upstream closed the connection or sent what is not HTTP.",
 };
 
+/// Upstream is full.
+pub static UPSTREAM_FULL: Entry = Entry {
+    id: "PC-0504",
+    status: Some(503),
+    title: "Upstream is full",
+    caller: "Try again after the time in Retry-After.",
+    operator: "`max_requests` of the upstream are under way. They wait for a server that is slow, or the limit is too low.",
+};
+
 /// Internal error.
 pub static INTERNAL: Entry = Entry {
     id: "PC-0601",
@@ -273,5 +282,6 @@ pub static ALL: &[&Entry] = &[
     &UPSTREAM_UNREACHABLE,
     &UPSTREAM_TIMEOUT,
     &UPSTREAM_BROKE,
+    &UPSTREAM_FULL,
     &INTERNAL,
 ];

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Context, every, files, some_items, values};
-use crate::{Server, Upstream, UpstreamProtocol, UpstreamTls, codes::diagnostics, yaml::Node};
+use super::{Context, balance, every, files, health, some_items, values};
+use crate::{Balance, Certificate, Server, Upstream, UpstreamProtocol, UpstreamTls, codes::diagnostics, yaml::Node};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3); // limits: upstream connect
 const MAX_IDLE: usize = 64;
+const MAX_REQUESTS: u64 = 1_024; // limits: requests of an upstream
+const MOST_REQUESTS: u64 = 1_000_000;
 
 /// By name; `None` for one whose mistakes were reported.
 pub(super) type Upstreams = BTreeMap<String, Option<Arc<Upstream>>>;
@@ -23,6 +25,11 @@ fn one(cx: &Context, name: &str, node: &Node) -> Option<Upstream> {
     let timeout = node.get("connect_timeout").map_or(Some(CONNECT_TIMEOUT), |n| values::duration(cx, n));
     let ca = node.get("ca").map(|ca| files::certificates(cx, ca));
     let max_idle = node.get("max_idle").map_or(Some(MAX_IDLE), |n| n.text()?.parse().ok());
+    let max_requests = health::number(cx, node.get("max_requests"), "max_requests", MAX_REQUESTS, 1..=MOST_REQUESTS);
+    let balance = node.get("balance").map_or(Some(Balance::LeastRequests), |n| balance::balance(cx, n));
+    let ejection = health::ejection(cx, node.get("ejection"));
+    let health = node.get("health").map(|check| health::check(cx, check));
+    let client = node.get("tls").map(|tls| client_certificate(cx, tls));
     let server_name = node.get("server_name").and_then(Node::text).map(str::to_owned);
     let servers = servers?;
     let secure = servers.first()?.0;
@@ -31,23 +38,39 @@ fn one(cx: &Context, name: &str, node: &Node) -> Option<Upstream> {
         cx.report(&diagnostics::MIXED_SERVERS, list.span, message, "Use one scheme for all of them.");
         return None;
     }
-    if let (false, Some(setting)) = (secure, node.get("ca").or_else(|| node.get("server_name"))) {
-        let message = "`ca` and `server_name` have no effect on http servers";
+    let settings = ["ca", "server_name", "tls"];
+    if let (false, Some(setting)) = (secure, settings.iter().find_map(|key| node.get(key))) {
+        let message = "`ca`, `server_name` and `tls` have no effect on http servers";
         cx.report(&diagnostics::MIXED_SERVERS, setting.span, message, "Write https:// for the servers.");
         return None;
     }
-    let ca = match ca {
-        None => None,
-        Some(ca) => Some(ca?),
-    };
+    let (ca, client, health) = (decoded(ca)?, decoded(client)?, decoded(health)?);
     Some(Upstream {
         name: name.to_owned(),
         servers: servers.into_iter().map(|(_, server)| server).collect(),
         protocol: protocol?,
-        tls: secure.then_some(UpstreamTls { ca, server_name }),
+        balance: balance?,
+        tls: secure.then_some(UpstreamTls { ca, server_name, client }),
         connect_timeout: timeout?,
         max_idle: max_idle?,
+        max_requests: usize::try_from(max_requests?).ok()?,
+        ejection: ejection?,
+        health,
     })
+}
+
+/// What an absent or a valid setting comes to; `None` for one whose mistakes were reported.
+#[allow(clippy::option_option)]
+fn decoded<T>(setting: Option<Option<T>>) -> Option<Option<T>> {
+    match setting {
+        None => Some(None),
+        Some(value) => value.map(Some),
+    }
+}
+
+/// What the gateway shows to servers. A shape that lacks one of the two was reported.
+fn client_certificate(cx: &Context, node: &Node) -> Option<Arc<Certificate>> {
+    files::certificate(cx, node.get("certificate")?, node.get("key")?).map(Arc::new)
 }
 
 fn protocol(cx: &Context, node: &Node) -> Option<UpstreamProtocol> {
@@ -84,9 +107,13 @@ pub(super) fn of_api(cx: &Context, node: &Node, known: &Upstreams) -> Option<Arc
         name: text.to_owned(),
         servers: vec![server],
         protocol: UpstreamProtocol::Http1,
-        tls: secure.then_some(UpstreamTls { ca: None, server_name: None }),
+        balance: Balance::LeastRequests,
+        tls: secure.then_some(UpstreamTls { ca: None, server_name: None, client: None }),
         connect_timeout: CONNECT_TIMEOUT,
         max_idle: MAX_IDLE,
+        max_requests: usize::try_from(MAX_REQUESTS).ok()?,
+        ejection: health::ejection(cx, None)?,
+        health: None,
     }))
 }
 

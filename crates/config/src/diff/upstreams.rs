@@ -25,6 +25,10 @@ pub(super) fn compare(old: &Api, new: &Api) -> Vec<Change> {
             "requests reach other servers",
         ));
     }
+    if let Some(verdict) = Verdict::of_limit(&old.max_requests, &new.max_requests) {
+        let why = "callers may have another number of requests under way to it together";
+        changes.push(change(verdict, old.max_requests.to_string(), new.max_requests.to_string(), why));
+    }
     match (&old.tls, &new.tls) {
         (None, None) => {}
         (Some(_), None) => changes.push(change(

@@ -108,7 +108,7 @@ async fn get_untimed(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<V
     if !secure {
         return exchange(url, stream).await;
     }
-    let tls = client_config(remote.ca.as_deref()).map_err(|error| FetchError::Tls(error.to_string()))?;
+    let tls = client_config(remote.ca.as_deref(), None).map_err(|error| FetchError::Tls(error.to_string()))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| FetchError::Tls(error.to_string()))?;
     exchange(url, TlsConnector::from(Arc::new(tls)).connect(name, stream).await?).await
 }

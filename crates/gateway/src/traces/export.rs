@@ -59,7 +59,7 @@ async fn send(endpoint: &Uri, body: String) -> Result<(), Box<dyn std::error::Er
     let port = endpoint.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let stream = TcpStream::connect((host, port)).await?;
     if secure {
-        let connector = TlsConnector::from(Arc::new(client_config(None)?));
+        let connector = TlsConnector::from(Arc::new(client_config(None, None)?));
         let name = ServerName::try_from(host.to_owned())?;
         return post(endpoint, connector.connect(name, stream).await?, body).await;
     }

@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -10,32 +9,25 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Line, Pool};
+use super::{line::Line, ticket::Ticket};
 
-/// A response body from a pooled connection. Dropped before its end, it takes the connection with it.
+/// A response body from a pooled connection. Dropped before its end, it takes the connection with it. Its request counts
+/// as under way until it is dropped.
 pub(crate) struct PooledBody {
     inner: Incoming,
-    lease: Option<Lease>,
-}
-
-struct Lease {
-    line: Line,
-    pool: Arc<Pool>,
-    server: usize,
+    /// `None` where the connection is shared.
+    line: Option<Line>,
+    ticket: Ticket,
 }
 
 impl PooledBody {
-    pub(super) fn http1(inner: Incoming, line: Line, pool: Arc<Pool>, server: usize) -> Self {
-        Self { inner, lease: Some(Lease { line, pool, server }) }
-    }
-
-    pub(super) fn http2(inner: Incoming) -> Self {
-        Self { inner, lease: None }
+    pub(super) fn new(inner: Incoming, line: Option<Line>, ticket: Ticket) -> Self {
+        Self { inner, line, ticket }
     }
 
     fn give_back(&mut self) {
-        if let Some(Lease { line, pool, server }) = self.lease.take() {
-            pool.put_back(server, line);
+        if let (Some(line), Some(at)) = (self.line.take(), self.ticket.at()) {
+            self.ticket.pool().put_back(at, line);
         }
     }
 }

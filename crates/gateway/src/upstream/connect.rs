@@ -2,20 +2,18 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use config::{Server, UpstreamProtocol};
+use config::{Certificate, UpstreamProtocol};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
 use super::{
     SendError,
     line::{Bounded, Line, READ_AHEAD},
+    resolve::{Addresses, Reached},
 };
 use crate::{body::Inbound, stream::Joined};
 
@@ -53,19 +51,20 @@ impl Connector {
         Ok(Self { tls, timeout: upstream.connect_timeout })
     }
 
-    pub(super) async fn http1(&self, server: &Server) -> Result<Line, SendError> {
-        let (stream, room) = Bounded::new(self.connect(server).await?);
+    pub(super) async fn http1(&self, server: &Addresses) -> Result<Line, SendError> {
+        let (stream, reached) = self.connect(server).await?;
+        let (stream, room) = Bounded::new(stream);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(READ_AHEAD)
             .handshake(TokioIo::new(Joined(stream)))
             .await
             .map_err(SendError::Broke)?;
         tokio::spawn(connection.with_upgrades());
-        Ok(Line::new(sender, room))
+        Ok(Line::new(sender, room, reached))
     }
 
-    pub(super) async fn http2(&self, server: &Server) -> Result<http2::SendRequest<Inbound>, SendError> {
-        let stream = self.connect(server).await?;
+    pub(super) async fn http2(&self, server: &Addresses) -> Result<(http2::SendRequest<Inbound>, Reached), SendError> {
+        let (stream, reached) = self.connect(server).await?;
         let builder = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(64 * 1024)
@@ -73,30 +72,29 @@ impl Connector {
             .clone();
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::Broke)?;
         tokio::spawn(connection);
-        Ok(sender)
+        Ok((sender, reached))
     }
 
-    async fn connect(&self, server: &Server) -> Result<Box<dyn Stream>, SendError> {
+    async fn connect(&self, server: &Addresses) -> Result<(Box<dyn Stream>, Reached), SendError> {
         let connected = tokio::time::timeout(self.timeout, self.connect_untimed(server)).await;
         connected.map_err(|_| SendError::ConnectTimeout)?.map_err(SendError::Connect)
     }
 
-    async fn connect_untimed(&self, server: &Server) -> io::Result<Box<dyn Stream>> {
-        // Tries every address that the name has.
-        let stream = TcpStream::connect((server.host.as_str(), server.port)).await?;
+    async fn connect_untimed(&self, server: &Addresses) -> io::Result<(Box<dyn Stream>, Reached)> {
+        let (stream, reached) = server.connect(self.timeout).await?;
         stream.set_nodelay(true)?;
-        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        let Some(tls) = &self.tls else { return Ok((Box::new(stream), reached)) };
         let name = match &tls.server_name {
             Some(name) => name.clone(),
-            None => ServerName::try_from(server.host.clone()).map_err(io::Error::other)?,
+            None => ServerName::try_from(server.host().to_owned()).map_err(io::Error::other)?,
         };
-        Ok(Box::new(tls.connector.connect(name, stream).await?))
+        Ok((Box::new(tls.connector.connect(name, stream).await?), reached))
     }
 }
 
 impl Tls {
     fn new(tls: &config::UpstreamTls, protocol: UpstreamProtocol) -> Result<Self, ConnectorError> {
-        let mut config = client_config(tls.ca.as_deref())?;
+        let mut config = client_config(tls.ca.as_deref(), tls.client.as_deref())?;
         config.alpn_protocols = match protocol {
             UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
             UpstreamProtocol::Http2 => vec![b"h2".to_vec()],
@@ -109,8 +107,12 @@ impl Tls {
     }
 }
 
-/// TLS as a client, trusting the given anchors or the system's. Verification cannot be switched off.
-pub(crate) fn client_config(ca: Option<&[CertificateDer<'static>]>) -> Result<ClientConfig, ConnectorError> {
+/// TLS as a client, trusting the given anchors or the system's. Verification cannot be switched off. A server that asks
+/// is shown the client's certificate.
+pub(crate) fn client_config(
+    ca: Option<&[CertificateDer<'static>]>,
+    client: Option<&Certificate>,
+) -> Result<ClientConfig, ConnectorError> {
     let mut roots = RootCertStore::empty();
     match ca {
         Some(anchors) => {
@@ -127,6 +129,10 @@ pub(crate) fn client_config(ca: Option<&[CertificateDer<'static>]>) -> Result<Cl
         return Err(ConnectorError::NoTrustAnchors);
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    Ok(match client {
+        None => builder.with_no_client_auth(),
+        Some(client) => builder.with_client_auth_cert(client.chain.clone(), client.key.clone_key())?,
+    })
 }

@@ -20,6 +20,7 @@ use hyper::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::resolve::Reached;
 use crate::body::Inbound;
 
 /// Bytes of an answer that the library holds before someone takes them, so that they also bound its head.
@@ -40,6 +41,10 @@ impl Room {
         self.0.store(bytes, Ordering::Relaxed);
     }
 
+    fn left(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Uses room up; whether it sufficed.
     fn take(&self, bytes: usize) -> bool {
         let less = |left: usize| if left == Self::UNLIMITED { Some(left) } else { left.checked_sub(bytes) };
@@ -51,11 +56,23 @@ impl Room {
 pub(super) struct Line {
     sender: SendRequest<Inbound>,
     room: Arc<Room>,
+    reached: Reached,
+    heard: bool,
 }
 
 impl Line {
-    pub(super) fn new(sender: SendRequest<Inbound>, room: Arc<Room>) -> Self {
-        Self { sender, room }
+    pub(super) fn new(sender: SendRequest<Inbound>, room: Arc<Room>, reached: Reached) -> Self {
+        Self { sender, room, reached, heard: false }
+    }
+
+    /// Where it leads.
+    pub(super) fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    /// Whether any byte came back for the last request.
+    pub(super) fn heard(&self) -> bool {
+        self.heard
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -73,6 +90,7 @@ impl Line {
     ) -> Result<Response<Incoming>, TrySendError<Request<Inbound>>> {
         self.room.set(MOST);
         let answered = self.sender.try_send_request(request).await;
+        self.heard = self.room.left() != MOST;
         self.room.set(Room::UNLIMITED);
         answered
     }

@@ -1,0 +1,392 @@
+//! One worker's connections to the servers of an upstream.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use config::UpstreamProtocol;
+use http::{Request, Response, Uri, Version, header, uri::Authority};
+use hyper::{body::Incoming, client::conn::http2};
+use tokio::sync::Semaphore;
+
+use super::{
+    SendError, body::PooledBody, budget::Budget, errand::Errand, group::Group, line::Line, resolve::Addresses,
+    resolve::Reached, ticket::Ticket,
+};
+use crate::body::{BodyFault, Inbound};
+
+/// An idle connection older than this is not used again: servers close at 60 s or later.
+const IDLE: Duration = Duration::from_secs(50);
+/// Connections that are being made at once to a server; whoever comes then waits for one of them, or for an idle one.
+const CONNECTING: usize = 64;
+
+/// One worker's connections to the servers of one upstream.
+pub(crate) struct Pool {
+    pub(super) group: Arc<Group>,
+    servers: Vec<Connections>,
+    budget: Budget,
+}
+
+struct Connections {
+    addresses: Arc<Addresses>,
+    idle: Mutex<VecDeque<Idle>>,
+    shared: Mutex<Option<(http2::SendRequest<Inbound>, Reached)>>,
+    connecting: Semaphore,
+}
+
+struct Idle {
+    line: Line,
+    since: Instant,
+}
+
+/// An answer, and the connection it comes over if that can be used again.
+type Answer = (Response<Incoming>, Option<Line>);
+
+/// How a server failed a request.
+struct Fault {
+    error: SendError,
+    /// It said something before it failed.
+    heard: bool,
+    /// That is no fault of the server.
+    excused: bool,
+}
+
+impl From<SendError> for Fault {
+    fn from(error: SendError) -> Self {
+        Self { error, heard: false, excused: false }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(group: &Arc<Group>) -> Self {
+        // One connection takes all requests of HTTP/2.
+        let connecting = match group.upstream.protocol {
+            UpstreamProtocol::Http1 => CONNECTING,
+            UpstreamProtocol::Http2 => 1,
+        };
+        let connections = |addresses: &Arc<Addresses>| Connections {
+            addresses: Arc::clone(addresses),
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            connecting: Semaphore::new(connecting),
+        };
+        Self {
+            servers: group.addresses.iter().map(connections).collect(),
+            group: Arc::clone(group),
+            budget: Budget::default(),
+        }
+    }
+
+    /// Sends a request and waits no longer than `time` for an answer's head. The answer keeps the request's place.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        errand: &mut Errand,
+        time: Duration,
+    ) -> Result<Response<PooledBody>, SendError> {
+        let mut ticket = Ticket::enter(self).ok_or(SendError::Full)?;
+        let sent = tokio::time::timeout(time, self.try_servers(errand, &mut ticket)).await;
+        let Ok(sent) = sent else {
+            // A client that sends its body slowly makes a good server look slow.
+            if errand.is_whole() {
+                ticket.failed();
+            }
+            return Err(SendError::ResponseTimeout);
+        };
+        let (response, line) = sent?;
+        Ok(response.map(|body| PooledBody::new(body, line, ticket)))
+    }
+
+    /// Tries a server, and a second one if that is safe and the first failed.
+    async fn try_servers(&self, errand: &mut Errand, ticket: &mut Ticket) -> Result<Answer, SendError> {
+        self.prepare(errand.request.as_mut().ok_or(SendError::Taken)?)?;
+        self.budget.earn();
+        // With one server there is nowhere else to go, so nothing is kept.
+        let copy = if self.servers.len() > 1 { errand.copy() } else { None };
+        let fault = match self.try_one(None, errand, ticket).await {
+            Ok(answer) => return Ok(answer),
+            Err(fault) => fault,
+        };
+        let first = ticket.at();
+        let again = match (&errand.request, copy) {
+            // The server has nothing of it, so another one makes no more load.
+            (Some(_), _) => true,
+            (None, Some(copy)) if !fault.heard && self.budget.spend() => {
+                errand.request = Some(copy.into_request());
+                true
+            }
+            (None, _) => false,
+        };
+        if !again || first.is_none() {
+            return Err(fault.error);
+        }
+        match self.try_one(first, errand, ticket).await {
+            // There is no other server; what the first one did is what there is to tell.
+            Err(Fault { error: SendError::NoServer, .. }) => Err(fault.error),
+            Err(fault) => Err(fault.error),
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    /// Sends a request to a server other than `avoid`, and notes how that went.
+    async fn try_one(&self, avoid: Option<usize>, errand: &mut Errand, ticket: &mut Ticket) -> Result<Answer, Fault> {
+        let group = &self.group;
+        let choice = group.roster.choose(errand.key, avoid, || group.now()).ok_or(SendError::NoServer)?;
+        ticket.sit(choice);
+        let server = self.servers.get(choice.at).ok_or(SendError::NoServer)?;
+        if avoid.is_some() {
+            errand.retried = true;
+            group.counters.retries.fetch_add(1, Ordering::Relaxed);
+        }
+        let answered = match group.upstream.protocol {
+            UpstreamProtocol::Http1 => self.send_http1(server, errand).await,
+            UpstreamProtocol::Http2 => self.send_http2(server, errand).await,
+        };
+        match &answered {
+            Ok((response, _)) => ticket.answered(response.status()),
+            Err(fault) if !fault.excused => ticket.failed(),
+            Err(_) => {}
+        }
+        answered
+    }
+
+    /// Gives a request the form of the upstream's protocol.
+    fn prepare(&self, request: &mut Request<Inbound>) -> Result<(), SendError> {
+        match self.group.upstream.protocol {
+            UpstreamProtocol::Http1 => {
+                // HTTP/1 would have to list it in Connection; trailers of its answers end here anyway.
+                request.headers_mut().remove(header::TE);
+            }
+            UpstreamProtocol::Http2 => {
+                *request.uri_mut() = self.absolute(request)?;
+                request.headers_mut().remove(header::HOST);
+                *request.version_mut() = Version::HTTP_2;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_http1(&self, server: &Connections, errand: &mut Errand) -> Result<Answer, Fault> {
+        loop {
+            let (mut line, fresh) = match server.take_idle() {
+                Some(line) => (line, false),
+                // Boxed, as it is rare and large: a request that finds a connection does not carry its state.
+                None => Box::pin(self.line(server)).await?,
+            };
+            match line.try_send(errand.take()?).await {
+                Ok(response) => return Ok((response, Some(line))),
+                Err(mut error) => match error.take_message() {
+                    // The server had closed the connection; it saw nothing of the request.
+                    Some(request) => {
+                        errand.request = Some(request);
+                        if fresh {
+                            return Err(SendError::Broke(error.into_error()).into());
+                        }
+                    }
+                    None => return Err(lost(error.into_error(), line.heard(), true)),
+                },
+            }
+        }
+    }
+
+    /// A new connection, or one that became idle meanwhile; and whether it is new.
+    async fn line(&self, server: &Connections) -> Result<(Line, bool), Fault> {
+        let turn = self.turn_to_connect(server).await?;
+        let line = match server.take_idle() {
+            Some(line) => (line, false),
+            None => (self.group.connector.http1(&server.addresses).await?, true),
+        };
+        drop(turn);
+        Ok(line)
+    }
+
+    /// Waits while as many connections are being made as may be. That wait says nothing of the server, but those do.
+    async fn turn_to_connect<'s>(&self, server: &'s Connections) -> Result<tokio::sync::SemaphorePermit<'s>, Fault> {
+        let busy = Fault { error: SendError::ConnectTimeout, heard: false, excused: true };
+        match tokio::time::timeout(self.group.upstream.connect_timeout, server.connecting.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(busy),
+        }
+    }
+
+    async fn send_http2(&self, server: &Connections, errand: &mut Errand) -> Result<Answer, Fault> {
+        loop {
+            let (mut sender, fresh) = match server.shared() {
+                Some(sender) => (sender, false),
+                None => Box::pin(self.sender(server)).await?,
+            };
+            match sender.try_send_request(errand.take()?).await {
+                Ok(response) => return Ok((response, None)),
+                Err(mut error) => match error.take_message() {
+                    // The server had closed the shared connection; it saw nothing of the request.
+                    Some(request) => {
+                        errand.request = Some(request);
+                        if fresh {
+                            return Err(SendError::Broke(error.into_error()).into());
+                        }
+                    }
+                    // A stream that the server reset is an answer of a kind: a caller may have caused it.
+                    None => return Err(lost(error.into_error(), false, sender.is_closed())),
+                },
+            }
+        }
+    }
+
+    /// A new connection, or one that somebody else made meanwhile; and whether it is new.
+    async fn sender(&self, server: &Connections) -> Result<(http2::SendRequest<Inbound>, bool), Fault> {
+        let turn = self.turn_to_connect(server).await?;
+        if let Some(sender) = server.shared() {
+            return Ok((sender, false));
+        }
+        let (sender, reached) = self.group.connector.http2(&server.addresses).await?;
+        server.share(&sender, reached);
+        drop(turn);
+        Ok((sender, true))
+    }
+
+    /// HTTP/2 carries scheme and authority in the target.
+    fn absolute(&self, request: &Request<Inbound>) -> Result<Uri, SendError> {
+        let host = request.headers().get(header::HOST).ok_or(SendError::Authority)?;
+        let authority = Authority::try_from(host.as_bytes()).map_err(|_| SendError::Authority)?;
+        let scheme = if self.group.upstream.tls.is_some() { "https" } else { "http" };
+        let path = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(path)
+            .build()
+            .map_err(|_| SendError::Authority)
+    }
+
+    /// Takes a connection back whose response has ended.
+    pub(super) fn put_back(&self, at: usize, line: Line) {
+        let Some(server) = self.servers.get(at).filter(|_| !line.is_closed()) else { return };
+        let mut idle = server.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= self.group.upstream.max_idle {
+            idle.pop_front();
+        }
+        idle.push_back(Idle { line, since: Instant::now() });
+    }
+}
+
+/// A request that was sent, at least in part, and has no answer.
+fn lost(error: hyper::Error, heard: bool, connection_broke: bool) -> Fault {
+    // What the client did to its own request says nothing of the server.
+    let excused = !connection_broke || BodyFault::behind(&error).is_some();
+    Fault { error: SendError::Broke(error), heard, excused }
+}
+
+impl Connections {
+    /// The connection used last, which is the one most likely alive, unless it leads to where the server no longer is.
+    fn take_idle(&self) -> Option<Line> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(Idle { line, since }) = idle.pop_back() {
+            if since.elapsed() > IDLE {
+                idle.clear();
+                return None;
+            }
+            if line.is_ready() && self.addresses.holds(line.reached()) {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    fn share(&self, sender: &http2::SendRequest<Inbound>, reached: Reached) {
+        *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some((sender.clone(), reached));
+    }
+
+    fn shared(&self) -> Option<http2::SendRequest<Inbound>> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sender, reached) = shared.as_ref()?;
+        (!sender.is_closed() && self.addresses.holds(*reached)).then(|| sender.clone())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use config::{Balance, Ejection, Server, Upstream};
+    use http_body_util::BodyExt;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A server that answers every request on every connection with its name.
+    async fn server(name: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    while stream.read(&mut [0; 1024]).await.unwrap_or(0) > 0 {
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len());
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn pool() -> Arc<Pool> {
+        let upstream = Upstream {
+            name: "test".into(),
+            servers: vec![Server { host: "orders.invalid".into(), port: 80 }],
+            balance: Balance::LeastRequests,
+            protocol: UpstreamProtocol::Http1,
+            tls: None,
+            connect_timeout: Duration::from_secs(5),
+            max_idle: 8,
+            max_requests: 1,
+            ejection: Ejection::Off { reason: "a test".into() },
+            health: None,
+        };
+        let group = Group::start(&Arc::new(upstream), Arc::default()).unwrap();
+        // The test resolves.
+        group.retire();
+        Arc::new(Pool::new(&group))
+    }
+
+    async fn ask(pool: &Arc<Pool>) -> Response<PooledBody> {
+        let mut request = Request::new(Inbound::none());
+        request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("orders.invalid"));
+        pool.send(&mut Errand::new(request, None), Duration::from_secs(5)).await.unwrap()
+    }
+
+    async fn name(response: Response<PooledBody>) -> Vec<u8> {
+        response.into_body().collect().await.unwrap().to_bytes().to_vec()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again_until_its_server_has_another_address() {
+        let (before, after, pool) = (server("before").await, server("after").await, pool());
+        let addresses = Arc::clone(&pool.group.addresses[0]);
+        addresses.replace(vec![before]);
+        assert_eq!(name(ask(&pool).await).await, b"before");
+        // Found or not, the address it has is among the new ones.
+        addresses.replace(vec![before, after]);
+        assert_eq!(pool.servers[0].idle.lock().unwrap().len(), 1);
+        assert_eq!(name(ask(&pool).await).await, b"before");
+        addresses.replace(vec![after]);
+        assert_eq!(name(ask(&pool).await).await, b"after");
+    }
+
+    #[tokio::test]
+    async fn a_request_keeps_its_place_until_its_answer_has_ended() {
+        let pool = pool();
+        pool.group.addresses[0].replace(vec![server("one").await]);
+        let answer = ask(&pool).await;
+        let mut second = Errand::new(Request::new(Inbound::none()), None);
+        let refused = pool.send(&mut second, Duration::from_secs(5)).await.map(|_| ());
+        assert!(matches!(refused, Err(SendError::Full)), "{refused:?}");
+        assert_eq!(name(answer).await, b"one");
+        assert_eq!(name(ask(&pool).await).await, b"one");
+    }
+}
