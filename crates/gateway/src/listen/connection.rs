@@ -81,7 +81,8 @@ where
     let stream = Watched::new(stream, Arc::clone(&pulse));
     let io = TokioIo::new(Strict::new(stream, Arc::clone(&peer.tunnel)));
     // Boxed, as the library keeps room for one on idle connections too.
-    let service = service_fn(move |request| Box::pin(pipeline::handle(peer.current.gate(), Arc::clone(&peer), request)));
+    let service =
+        service_fn(move |request| Box::pin(pipeline::handle(peer.current.gate(), Arc::clone(&peer), request)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .half_close(false)
