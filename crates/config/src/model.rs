@@ -3,11 +3,17 @@
 //! Nothing in this module can be built from text except through [`crate::load`], so the gateway never re-checks what
 //! it is handed.
 
+mod listeners;
+mod upstreams;
+
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
+
+pub use listeners::*;
+pub use upstreams::*;
 
 /// A whole, valid configuration.
 #[derive(Debug)]
@@ -32,89 +38,6 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// Files that secrets were read from (`file:`), in the order of the file.
     pub secret_files: Vec<PathBuf>,
-}
-
-/// One address on which the gateway accepts connections.
-#[derive(Debug)]
-pub struct Listener {
-    /// Address and port.
-    pub address: SocketAddr,
-    /// TLS, or the reason why there is none.
-    pub security: ListenerSecurity,
-    /// Networks of proxies in front, every connection of which begins with a PROXY header that says for whom it is;
-    /// nobody else may connect. `None` takes connections as they come.
-    pub proxies: Option<Vec<IpNet>>,
-}
-
-/// How bytes on a listener are protected.
-#[derive(Debug)]
-pub enum ListenerSecurity {
-    /// TLS 1.3 and 1.2.
-    Tls(ListenerTls),
-    /// Plain HTTP on a loopback address.
-    PlaintextLoopback,
-    /// Plain HTTP elsewhere, with the operator's reason (`plaintext: "why"`).
-    Plaintext {
-        /// The operator's words.
-        reason: String,
-    },
-}
-
-/// TLS of one listener.
-#[derive(Debug)]
-pub struct ListenerTls {
-    /// Certificates by SNI; the first one answers clients that send no SNI. At least one.
-    pub certificates: Vec<Certificate>,
-    /// Client certificates, if this listener asks for them.
-    pub client_certificates: Option<ClientCertificates>,
-}
-
-/// A certificate chain with its private key; they were checked to belong together.
-#[derive(PartialEq, Eq)]
-pub struct Certificate {
-    /// Leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// PKCS#8, SEC1 or PKCS#1.
-    pub key: PrivateKeyDer<'static>,
-    /// DNS names and wildcard names of the leaf, lower case.
-    pub names: Vec<String>,
-}
-
-impl fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("names", &self.names).finish_non_exhaustive()
-    }
-}
-
-/// Which client certificates a listener accepts, and who they stand for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificates {
-    /// Trust anchors.
-    pub ca: Vec<CertificateDer<'static>>,
-    /// Known clients. A valid certificate that matches none is an unknown caller (401).
-    pub clients: Vec<CertificateClient>,
-}
-
-/// One client known by its certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateClient {
-    /// The name it has in logs and upstream.
-    pub name: String,
-    /// What in the certificate must match.
-    pub identity: CertificateIdentity,
-    /// Scopes the client holds.
-    pub scopes: Vec<Scope>,
-}
-
-/// What identifies a client certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CertificateIdentity {
-    /// A URI SAN with the `spiffe` scheme, whole.
-    Spiffe(String),
-    /// A DNS SAN, whole, lower case.
-    Dns(String),
-    /// SHA-256 of the `SubjectPublicKeyInfo`.
-    SpkiSha256([u8; 32]),
 }
 
 /// Name of an issuer in the file.
@@ -317,124 +240,6 @@ pub enum Method {
 /// A scope token (RFC 6749 §3.3).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(pub String);
-
-/// Where requests of an API go.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its name in the file, or its URL.
-    pub name: String,
-    /// Servers; at least one.
-    pub servers: Vec<Server>,
-    /// Which server takes a request.
-    pub balance: Balance,
-    /// HTTP version spoken.
-    pub protocol: UpstreamProtocol,
-    /// TLS, when the servers speak it.
-    pub tls: Option<UpstreamTls>,
-    /// Time to connect, TLS included.
-    pub connect_timeout: Duration,
-    /// Idle connections kept for each worker and server.
-    pub max_idle: usize,
-    /// Requests under way to all of its servers, until their answers have ended (503). Default 1,024.
-    pub max_requests: usize,
-    /// When a server that fails gets no requests for a while.
-    pub ejection: Ejection,
-    /// Whether servers are asked how they are.
-    pub health: Option<HealthCheck>,
-}
-
-/// Which server of an upstream takes a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Balance {
-    /// Each in its turn.
-    RoundRobin,
-    /// Of two servers taken by chance, the one with fewer requests under way. The default.
-    LeastRequests,
-    /// The same server for the same value, as long as it is well.
-    Hash(HashBy),
-}
-
-/// Whose requests go to the same server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HashBy {
-    /// One authenticated client's; on public routes one address's.
-    Client,
-    /// One address's.
-    Address,
-    /// Those with one value of this field. Requests without it are balanced by `least_requests`.
-    Header(http::HeaderName),
-}
-
-/// When a server that fails gets no requests for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ejection {
-    /// By these rules.
-    On(EjectionRules),
-    /// Never, for the operator's stated reason.
-    Off {
-        /// The operator's words.
-        reason: String,
-    },
-}
-
-/// When a server is ejected, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EjectionRules {
-    /// Failures in a row. Default 5.
-    pub failures: u32,
-    /// The first time; each further ejection doubles it. Default 10 s.
-    pub time: Duration,
-    /// The longest time. Default 5 min.
-    pub longest: Duration,
-    /// Percent of the servers that may be ejected at once; at least one, never the last. Default 50.
-    pub share: u8,
-    /// Whether answers of 502, 503 and 504 are failures. Default no: callers may be able to cause them.
-    pub gateway_errors: bool,
-}
-
-/// How servers are asked how they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// Target of a GET; an answer of 2xx is good.
-    pub path: http::uri::PathAndQuery,
-    /// Time from one check to the next. Default 5 s.
-    pub every: Duration,
-    /// Time for a check, connecting included; not longer than `every`. Default 1 s.
-    pub timeout: Duration,
-    /// Good checks in a row after which a server that was not well is used again. Default 2.
-    pub healthy: u32,
-    /// Failed checks in a row after which a server is not used. Default 3.
-    pub unhealthy: u32,
-}
-
-/// One server of an upstream.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Server {
-    /// Name or IP literal, without brackets.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-/// HTTP version spoken to an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpstreamProtocol {
-    /// HTTP/1.1.
-    Http1,
-    /// HTTP/2, with prior knowledge where there is no TLS.
-    Http2,
-}
-
-/// TLS towards an upstream. Verification cannot be switched off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamTls {
-    /// Trust anchors instead of the system's.
-    pub ca: Option<Vec<CertificateDer<'static>>>,
-    /// Name that the certificate must carry, where it is not the server's host.
-    pub server_name: Option<String>,
-    /// What the gateway shows to servers that ask for a client certificate.
-    pub client: Option<Arc<Certificate>>,
-}
 
 /// Limits that hold for every connection and request. Defaults are the published ones.
 #[derive(Debug, Clone, PartialEq, Eq)]

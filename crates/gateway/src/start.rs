@@ -105,26 +105,8 @@ impl Gateway {
         let mut addresses = configured.clone();
         let (mut gates, mut workers) = (Vec::new(), Vec::new());
         for number in 0..count.max(1) {
-            let mut sockets = Vec::new();
-            for address in &mut addresses {
-                let bind_error = |source| StartError::Bind { address: *address, source };
-                let handed = inherited.iter().find(|socket| socket.local_addr().is_ok_and(|own| own == *address));
-                let socket = match handed {
-                    Some(socket) => listen::share(socket).map_err(bind_error)?,
-                    None => listen::bind(*address).map_err(bind_error)?,
-                };
-                // Port 0 is chosen by the first worker and shared by the others.
-                *address = socket.local_addr().map_err(bind_error)?;
-                sockets.push(socket);
-            }
-            let ids = Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?);
-            let lasting = Lasting {
-                ids,
-                clock: Arc::new(Clock::new()),
-                sweeper: Arc::default(),
-                metrics: Arc::default(),
-                recent: Arc::default(),
-            };
+            let sockets = bind_all(&mut addresses, inherited)?;
+            let lasting = Lasting::new()?;
             let current = Current::new(plan.gate(lasting));
             workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
             gates.push(current);
@@ -215,6 +197,22 @@ impl Running {
     }
 }
 
+/// A worker's sockets. A port of 0 is chosen by the first worker, which puts it where the others find it.
+fn bind_all(
+    addresses: &mut [SocketAddr],
+    inherited: &[std::net::TcpListener],
+) -> Result<Vec<std::net::TcpListener>, StartError> {
+    let bind = |address: &mut SocketAddr| {
+        let handed = inherited.iter().find(|socket| socket.local_addr().is_ok_and(|own| own == *address));
+        let socket = handed.map_or_else(|| listen::bind(*address), listen::share)?;
+        *address = socket.local_addr()?;
+        Ok(socket)
+    };
+    let bound =
+        |address: &mut SocketAddr| bind(address).map_err(|source| StartError::Bind { address: *address, source });
+    addresses.iter_mut().map(bound).collect()
+}
+
 /// What of a worker outlives configurations.
 struct Lasting {
     ids: Arc<RequestIds>,
@@ -225,6 +223,16 @@ struct Lasting {
 }
 
 impl Lasting {
+    fn new() -> Result<Self, StartError> {
+        Ok(Self {
+            ids: Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?),
+            clock: Arc::new(Clock::new()),
+            sweeper: Arc::default(),
+            metrics: Arc::default(),
+            recent: Arc::default(),
+        })
+    }
+
     fn of(gate: &Gate) -> Self {
         Self {
             ids: Arc::clone(&gate.ids),

@@ -11,9 +11,10 @@ use super::Caller;
 use crate::refusal::{Challenge, Refusal};
 
 /// Whose certificate a connection showed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum CertificateHolder {
     /// The client showed none.
+    #[default]
     Nobody,
     /// A valid certificate of no known client, or of several.
     Unknown,

@@ -112,76 +112,99 @@ pub(crate) async fn serve(
         };
         let Some(entrance) = current.gate().snapshot.entrances.get(position).map(Arc::clone) else { continue };
         let Some(place) = entrance.admit(address.ip()) else { continue };
-        let (current, sweeper, stop) = (Arc::clone(&current), Arc::clone(&sweeper), stop.clone());
-        tokio::spawn(async move {
-            greet(current, place, (position, &entrance), &sweeper, stream, address, stop).await;
-        });
+        let arrival = Arrival { current: Arc::clone(&current), place, position, address };
+        let (sweeper, stop) = (Arc::clone(&sweeper), stop.clone());
+        tokio::spawn(async move { greet(arrival, &entrance, &sweeper, stream, stop).await });
     }
 }
 
-async fn greet(
-    current: Arc<Current>,
-    mut place: Place,
-    (position, entrance): (usize, &Entrance),
-    sweeper: &Sweeper,
-    mut stream: TcpStream,
-    mut address: SocketAddr,
-    stop: watch::Receiver<bool>,
-) {
-    // Without it, small answers wait for the other side's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    if entrance.proxies.is_some() {
-        let header = tokio::time::timeout(entrance.handshake_timeout, proxy_header::read(&mut stream));
-        let Ok(Ok(source)) = header.await else { return };
-        address = source.unwrap_or(address);
-        if !place.name(address.ip()) {
-            return;
+/// What a handshake proved of a client.
+#[derive(Default)]
+struct Proved {
+    secure: bool,
+    multiplexed: bool,
+    server_name: Option<String>,
+    certificate_names: Arc<[String]>,
+    certificate: CertificateHolder,
+}
+
+impl Proved {
+    fn by(session: &rustls::ServerConnection, tls: &ServerTls) -> Self {
+        let server_name = session.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
+        let leaf = session.peer_certificates().and_then(<[_]>::first);
+        Self {
+            secure: true,
+            multiplexed: session.alpn_protocol() == Some(b"h2"),
+            certificate_names: tls.names_for(server_name.as_deref()),
+            certificate: leaf
+                .map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
+            server_name,
         }
     }
-    let Ok(address_value) = HeaderValue::try_from(address.ip().to_canonical().to_string()) else { return };
-    let clock = Arc::clone(&current.gate().clock);
-    let Some(tls) = &entrance.tls else {
-        let pulse = Pulse::new(&clock, false);
+}
+
+/// A connection that was accepted, and what it was accepted for.
+struct Arrival {
+    current: Arc<Current>,
+    place: Place,
+    position: usize,
+    address: SocketAddr,
+}
+
+impl Arrival {
+    /// Takes the address that a proxy names, if one must. `None`: the connection is closed.
+    async fn named(mut self, entrance: &Entrance, stream: &mut TcpStream) -> Option<Self> {
+        if entrance.proxies.is_some() {
+            let header = tokio::time::timeout(entrance.handshake_timeout, proxy_header::read(stream));
+            self.address = header.await.ok()?.ok()?.unwrap_or(self.address);
+            self.place.name(self.address.ip()).then_some(())?;
+        }
+        Some(self)
+    }
+
+    fn into_peer(self, sweeper: &Sweeper, proved: Proved) -> Option<Arc<Peer>> {
+        let Self { current, place, position, address } = self;
+        let Proved { secure, multiplexed, server_name, certificate_names, certificate } = proved;
+        let pulse = Pulse::new(&current.gate().clock, multiplexed);
         sweeper.watch(&pulse);
-        let peer = Peer {
+        Some(Arc::new(Peer {
             listener: position,
             address,
-            address_value,
-            secure: false,
-            server_name: None,
-            certificate_names: Arc::default(),
-            certificate: CertificateHolder::Nobody,
+            address_value: HeaderValue::try_from(address.ip().to_canonical().to_string()).ok()?,
+            secure,
+            server_name,
+            certificate_names,
+            certificate,
             pulse,
             tunnel: Arc::default(),
             current,
             _place: place,
-        };
-        tokio::spawn(connection::serve_http1(Arc::new(peer), Box::new(stream), entrance.http, stop));
+        }))
+    }
+}
+
+async fn greet(
+    arrival: Arrival,
+    entrance: &Entrance,
+    sweeper: &Sweeper,
+    mut stream: TcpStream,
+    stop: watch::Receiver<bool>,
+) {
+    // Without it, small answers wait for the other side's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Some(arrival) = arrival.named(entrance, &mut stream).await else { return };
+    let Some(tls) = &entrance.tls else {
+        let Some(peer) = arrival.into_peer(sweeper, Proved::default()) else { return };
+        tokio::spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
         return;
     };
     let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
     let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
-    let (_, session) = stream.get_ref();
-    let multiplexed = session.alpn_protocol() == Some(b"h2");
-    let server_name = session.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
-    let leaf = session.peer_certificates().and_then(<[_]>::first);
-    let pulse = Pulse::new(&clock, multiplexed);
-    sweeper.watch(&pulse);
-    let peer = Peer {
-        listener: position,
-        address,
-        address_value,
-        secure: true,
-        certificate_names: tls.names_for(server_name.as_deref()),
-        certificate: leaf.map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
-        server_name,
-        pulse,
-        tunnel: Arc::default(),
-        current,
-        _place: place,
-    };
+    let proved = Proved::by(stream.get_ref().1, tls);
+    let multiplexed = proved.multiplexed;
+    let Some(peer) = arrival.into_peer(sweeper, proved) else { return };
     // In a task of its own size: that of a handshake is larger, and would stay for as long as the connection.
-    let (peer, stream) = (Arc::new(peer), Box::new(stream));
+    let stream = Box::new(stream);
     if multiplexed {
         tokio::spawn(connection::serve_http2(peer, stream, entrance.http, stop));
     } else {
