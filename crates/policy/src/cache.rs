@@ -18,7 +18,7 @@ pub struct Cache {
     half: usize,
 }
 
-/// SipHash, as keys hold what callers send.
+/// Hashed with `SipHash`, as keys hold what callers send.
 type Half = HashMap<Box<[u8]>, Arc<Decision>>;
 
 /// What is used moves to the young half. When that is full, the old one is dropped and the young one grows old.

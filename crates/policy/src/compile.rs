@@ -18,6 +18,8 @@ use crate::{
 pub(crate) struct Compiled {
     pub(crate) id: String,
     pub(crate) text: String,
+    /// What it permits to whichever role: policies of one shape differ in their role and annotations only.
+    pub(crate) shape: String,
 }
 
 /// The policies of all roles, in the order of the roles and their permissions.
@@ -29,7 +31,8 @@ pub(crate) fn policies(roles: &[Role], catalogue: &Catalogue, findings: &mut Fin
             let id = format!("role:{}#{}", role.name.value, at + 1);
             let actions = actions(permission, catalogue, findings);
             if !actions.is_empty() {
-                out.push(Compiled { text: policy(&id, &role.name.value, &actions, permission), id });
+                let shape = format!("{actions:?} {:?}", permission.matching);
+                out.push(Compiled { text: policy(&id, &role.name.value, &actions, permission), id, shape });
             }
         }
     }

@@ -74,9 +74,15 @@ impl Engine {
         let catalogue = Catalogue::new(&sources.model, findings);
         let compiled = compile::policies(&sources.roles, &catalogue, findings);
         let mut reader = Reader::default();
-        compiled.iter().for_each(|one| reader.add_compiled(one, findings));
-        sources.files.iter().for_each(|file| reader.add_file(file, findings));
-        sources.links.iter().for_each(|link| reader.add_link(link, findings));
+        for one in &compiled {
+            reader.add_compiled(one, findings);
+        }
+        for file in &sources.files {
+            reader.add_file(file, findings);
+        }
+        for link in &sources.links {
+            reader.add_link(link, findings);
+        }
 
         let text = schema::text(&sources.model);
         let schema = parse_schema(&text, findings)?;

@@ -139,7 +139,7 @@ impl Footprint {
             }
             Expr::GetAttr { expr: inner, attr } => self.walk_path(inner, &[attr.as_str()]),
             Expr::HasAttr { expr: inner, attrs } => {
-                let attrs: Vec<&str> = attrs.iter().map(|attr| attr.as_str()).collect();
+                let attrs: Vec<&str> = attrs.iter().map(AsRef::as_ref).collect();
                 self.walk_path(inner, &attrs);
             }
             Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => self.walk(expr),

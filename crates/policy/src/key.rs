@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use crate::{
     index::Matched,
     question::{Question, Value},
-    slot::{Fact, Unusable},
+    slot::{Fact, Slot, Unusable},
 };
 
 /// Longer keys are not kept: a caller could fill the memory with them.
@@ -17,7 +17,7 @@ const MAX_KEY: usize = 1024;
 
 /// The key of a question; nothing if its decision should not be kept.
 pub(crate) fn of(matched: &Matched<'_>, question: &Question<'_>) -> Result<Option<Vec<u8>>, Unusable> {
-    if matched.slots().any(|slot| slot.varies()) {
+    if matched.slots().any(Slot::varies) {
         return Ok(None);
     }
     let mut key = Vec::with_capacity(128);
@@ -54,7 +54,9 @@ fn write(key: &mut Vec<u8>, fact: &Fact<'_>) {
         Fact::Value(Value::Strings(texts)) => {
             key.push(8);
             write_length(key, texts.len());
-            texts.iter().for_each(|text| write_text(key, text));
+            for text in texts {
+                write_text(key, text);
+            }
         }
     }
 }

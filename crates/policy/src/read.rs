@@ -1,7 +1,7 @@
 //! Policy files, templates and links, read and held against the schema. All problems are reported at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -25,13 +25,22 @@ pub(crate) struct Reader {
     /// In the order of reading.
     order: Vec<String>,
     templates: BTreeMap<String, Template>,
+    shapes: HashSet<String>,
+    /// Policies of roles that another one stands for when the schema is checked: it does not know one role from another,
+    /// and checking is what takes most of the time of loading.
+    stood_for: Vec<PolicyId>,
 }
 
 impl Reader {
     /// Adds the policy of a permission. It was made by this crate, so that it parses; were it not to, nothing loads.
     pub(crate) fn add_compiled(&mut self, compiled: &Compiled, findings: &mut Findings) {
         match Policy::parse(Some(PolicyId::new(&compiled.id)), &compiled.text) {
-            Ok(policy) => self.add(policy, None, findings),
+            Ok(policy) => {
+                if !self.shapes.insert(compiled.shape.clone()) {
+                    self.stood_for.push(policy.id().clone());
+                }
+                self.add(policy, None, findings);
+            }
             Err(error) => findings.add(Problem::Syntax, None, format!("{}: {error}", compiled.id), ""),
         }
     }
@@ -124,7 +133,12 @@ impl Reader {
     }
 
     fn validate(&self, schema: &Schema, findings: &mut Findings) {
-        let result = Validator::new(schema.clone()).validate(&self.set, ValidationMode::Strict);
+        let mut set = self.set.clone();
+        for id in &self.stood_for {
+            // One that is not there was a duplicate, which is a finding already.
+            let _ = set.remove_static(id.clone());
+        }
+        let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
         let mut seen = BTreeSet::new();
         let errors = result.validation_errors().map(|error| (Problem::Schema, error.policy_id(), diagnostic(error)));
         let warnings = result.validation_warnings().map(|warning| {
@@ -197,14 +211,16 @@ fn entity(text: Option<&Located<String>>, slot: SlotId, findings: &mut Findings)
 
 /// A link becomes an ordinary policy of its own, so that it can stand in any set.
 fn as_static(policy: &Policy) -> Result<(Policy, pst::Template), String> {
-    let tree = policy.to_pst().map_err(|error| error.to_string())?;
-    match tree {
-        pst::Policy::Static(tree) => Ok((policy.clone(), tree.body().clone())),
-        pst::Policy::Linked(link) => {
-            let tree = link.into_static_policy().map_err(|error| error.to_string())?;
-            let body = tree.body().clone();
-            let policy = Policy::from_pst(pst::Policy::Static(tree)).map_err(|error| error.to_string())?;
-            Ok((policy.new_id(PolicyId::new(link.id().to_string())), body))
-        }
-    }
+    let text = |error: pst::PstConstructionError| error.to_string();
+    let tree = match policy.to_pst().map_err(text)? {
+        pst::Policy::Static(tree) => tree,
+        pst::Policy::Linked(link) => link.into_static_policy().map_err(text)?,
+    };
+    let body = tree.body().clone();
+    let policy = if policy.is_static() {
+        policy.clone()
+    } else {
+        Policy::from_pst(pst::Policy::Static(tree)).map_err(text)?.new_id(policy.id().clone())
+    };
+    Ok((policy, body))
 }

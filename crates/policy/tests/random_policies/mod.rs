@@ -1,0 +1,143 @@
+//! Policies that read everything that can be read, in every way that the footprint has to know.
+
+use policy::{Link, Source, Sources};
+
+use crate::{dice::Dice, orders};
+
+const PRINCIPALS: [&str; 12] = [
+    "principal",
+    "principal",
+    "principal in Role::\"reader\"",
+    "principal in Role::\"clerk\"",
+    "principal in Role::\"admin\"",
+    "principal in Group::\"staff\"",
+    "principal is Client",
+    "principal is User in Role::\"member\"",
+    "principal is Workload in Group::\"auditors\"",
+    "principal == User::\"alice\"",
+    "principal == Client::\"bob\"",
+    "principal in User::\"carol\"",
+];
+
+const ACTIONS: [&str; 8] = [
+    "action",
+    "action",
+    "action in Action::\"orders\"",
+    "action in Action::\"orders.read\"",
+    "action in [Action::\"orders.write\", Action::\"profiles.read\"]",
+    "action == Action::\"orders.getOrder\"",
+    "action == Action::\"profiles.getProfile\"",
+    "action in [Action::\"orders.createOrder\", Action::\"profiles.PUT /profiles/{subject}\"]",
+];
+
+const RESOURCES: [&str; 5] =
+    ["resource", "resource", "resource", "resource is orders::getOrder", "resource is orders::createOrder"];
+
+/// Conditions that hold to the schema for every operation.
+const ATOMS: [&str; 51] = [
+    "(resource has tenant && principal has tenant && resource.tenant == principal.tenant)",
+    "(resource has owner && resource.owner == principal.id)",
+    "(resource has number && resource.number < 10)",
+    "(resource has number && resource.number * 9223372036854775807 > 0)",
+    "(resource has subject && resource.subject like \"a*\")",
+    "(resource is orders::getOrder && resource == orders::getOrder::\"/acme/orders/42\")",
+    "(resource is profiles::getProfile && resource in profiles::getProfile::\"/profiles/alice\")",
+    "resource is orders::listOrders",
+    "[resource].contains(resource)",
+    "principal has tenant",
+    "(principal has tenant && principal.tenant == \"acme\")",
+    "(principal has department && principal.department == \"finance\")",
+    "(principal has level && principal.level > 2)",
+    "(principal has level && principal.level + 1 > 2)",
+    "(principal has level && -principal.level < -2)",
+    "(principal has regions && principal.regions.contains(\"eu\"))",
+    "(principal has regions && principal.regions.isEmpty())",
+    "(principal has regions && principal.regions.containsAny(context.scopes))",
+    "principal.id == \"alice\"",
+    "principal == User::\"alice\"",
+    "principal in User::\"bob\"",
+    "principal in [User::\"bob\", User::\"carol\"]",
+    "principal is Client",
+    "principal is User in Group::\"staff\"",
+    "principal in Role::\"reader\"",
+    "principal in [Role::\"clerk\", Role::\"admin\"]",
+    "principal in (if context.mtls then Role::\"member\" else Role::\"admin\")",
+    "(if context.mtls then principal else principal) in Role::\"clerk\"",
+    "(if context.mtls then principal else principal).id == \"bob\"",
+    "{\"who\": principal.id}.who == \"alice\"",
+    "{\"all\": context}.all.mtls",
+    "Role::\"clerk\" in Role::\"reader\"",
+    "Role::\"reader\" in Role::\"clerk\"",
+    "action == Action::\"orders.createOrder\"",
+    "action in Action::\"orders.read\"",
+    "action in [Action::\"profiles\", Action::\"orders.write\"]",
+    "context.mtls",
+    "context.scopes.contains(\"read\")",
+    "context.scopes.containsAll([\"read\", \"write\"])",
+    "context.scopes == [\"audit\"]",
+    "context.auth.method == \"jwt\"",
+    "(context.auth has acr && context.auth.acr == \"mfa\")",
+    "context has auth.age",
+    "(context has auth.age && context.auth.age < 100)",
+    "context.address.isInRange(ip(\"10.0.0.0/8\"))",
+    "context.address.isLoopback()",
+    "context.address == ip(\"2001:db8::1\")",
+    "context.time < datetime(\"2026-11-24T12:00:00.001Z\")",
+    "context.time.toTime() == duration(\"12h\")",
+    "(action == Action::\"orders.createOrder\" && context.headers has \"x-region\" && context.headers[\"x-region\"] == \"eu\")",
+    "(action == Action::\"orders.createOrder\" && context.body has amount && context.body.amount > 10000)",
+];
+
+/// The example's roles with random policies and links.
+pub(crate) fn sources(dice: &mut Dice) -> Sources {
+    let count = 1 + dice.below(12);
+    let mut texts: Vec<String> = (0..count).map(|at| policy(at, dice)).collect();
+    let mut links = Vec::new();
+    if dice.one_in(3) {
+        let condition = condition(dice, 1);
+        texts.push(format!("@id(\"t\") permit (principal in ?principal, action, resource) when {{ {condition} }};"));
+        let entities = ["Group::\"staff\"", "Role::\"member\"", "User::\"alice\""];
+        links.extend(dice.some(&entities).into_iter().map(|entity| Link {
+            template: "t".into(),
+            id: entity.into(),
+            principal: Some(entity.into()),
+            resource: None,
+        }));
+    }
+    let mut sources = orders::sources();
+    if dice.one_in(2) {
+        sources.roles.clear();
+        sources.roles.extend(["reader", "clerk", "admin", "member"].map(|name| policy::Role {
+            name: name.into(),
+            inherits: if name == "clerk" { vec!["reader".into()] } else { Vec::new() },
+            permissions: Vec::new(),
+        }));
+    }
+    sources.files = vec![Source::new("random.cedar", texts.join("\n"))];
+    sources.links = links;
+    sources
+}
+
+fn policy(at: usize, dice: &mut Dice) -> String {
+    let effect = if dice.one_in(4) { "forbid" } else { "permit" };
+    let scope = [dice.pick(&PRINCIPALS), dice.pick(&ACTIONS), dice.pick(&RESOURCES)].join(", ");
+    let mut text = format!("@id(\"p{at}\") {effect} ({scope})");
+    for _ in 0..dice.below(3) {
+        let keyword = if dice.one_in(4) { "unless" } else { "when" };
+        text.push_str(&format!(" {keyword} {{ {} }}", condition(dice, 2)));
+    }
+    text + ";"
+}
+
+fn condition(dice: &mut Dice, depth: usize) -> String {
+    if depth == 0 || dice.one_in(3) {
+        return dice.pick(&ATOMS).to_owned();
+    }
+    let (one, other) = (condition(dice, depth - 1), condition(dice, depth - 1));
+    match dice.below(4) {
+        0 => format!("({one} && {other})"),
+        1 => format!("({one} || {other})"),
+        2 => format!("!({one})"),
+        _ => format!("(if {one} then {other} else {})", condition(dice, depth - 1)),
+    }
+}
