@@ -4,7 +4,13 @@ use policy::{Link, Source, Sources};
 
 use crate::{dice::Dice, orders};
 
-const PRINCIPALS: [&str; 12] = [
+const PRINCIPALS: [&str; 18] = [
+    "principal",
+    "principal",
+    "principal",
+    "principal",
+    "principal",
+    "principal",
     "principal",
     "principal",
     "principal in Role::\"reader\"",
@@ -19,7 +25,10 @@ const PRINCIPALS: [&str; 12] = [
     "principal in User::\"carol\"",
 ];
 
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 11] = [
+    "action",
+    "action",
+    "action",
     "action",
     "action",
     "action in Action::\"orders\"",
@@ -30,8 +39,15 @@ const ACTIONS: [&str; 8] = [
     "action in [Action::\"orders.createOrder\", Action::\"profiles.PUT /profiles/{subject}\"]",
 ];
 
-const RESOURCES: [&str; 5] =
-    ["resource", "resource", "resource", "resource is orders::getOrder", "resource is orders::createOrder"];
+const RESOURCES: [&str; 7] = [
+    "resource",
+    "resource",
+    "resource",
+    "resource",
+    "resource is orders::getOrder",
+    "resource is orders::createOrder",
+    "resource == orders::getOrder::\"/acme/orders/42\"",
+];
 
 /// Conditions that hold to the schema for every operation.
 const ATOMS: [&str; 51] = [
@@ -90,11 +106,13 @@ const ATOMS: [&str; 51] = [
 
 /// The example's roles with random policies and links.
 pub(crate) fn sources(dice: &mut Dice) -> Sources {
-    let count = 1 + dice.below(12);
-    let mut texts: Vec<String> = (0..count).map(|at| policy(at, dice)).collect();
+    let count = 1 + dice.below(8);
+    // Few conditions a set: otherwise one reads what the footprint of another has left out.
+    let atoms: Vec<&str> = (0..1 + dice.below(4)).map(|_| dice.pick(&ATOMS)).collect();
+    let mut texts: Vec<String> = (0..count).map(|at| policy(at, &atoms, dice)).collect();
     let mut links = Vec::new();
     if dice.one_in(3) {
-        let condition = condition(dice, 1);
+        let condition = condition(&atoms, dice, 1);
         texts.push(format!("@id(\"t\") permit (principal in ?principal, action, resource) when {{ {condition} }};"));
         let entities = ["Group::\"staff\"", "Role::\"member\"", "User::\"alice\""];
         links.extend(dice.some(&entities).into_iter().map(|entity| Link {
@@ -118,26 +136,26 @@ pub(crate) fn sources(dice: &mut Dice) -> Sources {
     sources
 }
 
-fn policy(at: usize, dice: &mut Dice) -> String {
+fn policy(at: usize, atoms: &[&str], dice: &mut Dice) -> String {
     let effect = if dice.one_in(4) { "forbid" } else { "permit" };
     let scope = [dice.pick(&PRINCIPALS), dice.pick(&ACTIONS), dice.pick(&RESOURCES)].join(", ");
     let mut text = format!("@id(\"p{at}\") {effect} ({scope})");
     for _ in 0..dice.below(3) {
         let keyword = if dice.one_in(4) { "unless" } else { "when" };
-        text.push_str(&format!(" {keyword} {{ {} }}", condition(dice, 2)));
+        text.push_str(&format!(" {keyword} {{ {} }}", condition(atoms, dice, 2)));
     }
     text + ";"
 }
 
-fn condition(dice: &mut Dice, depth: usize) -> String {
+fn condition(atoms: &[&str], dice: &mut Dice, depth: usize) -> String {
     if depth == 0 || dice.one_in(3) {
-        return dice.pick(&ATOMS).to_owned();
+        return dice.pick(atoms).to_owned();
     }
-    let (one, other) = (condition(dice, depth - 1), condition(dice, depth - 1));
+    let (one, other) = (condition(atoms, dice, depth - 1), condition(atoms, dice, depth - 1));
     match dice.below(4) {
         0 => format!("({one} && {other})"),
         1 => format!("({one} || {other})"),
         2 => format!("!({one})"),
-        _ => format!("(if {one} then {other} else {})", condition(dice, depth - 1)),
+        _ => format!("(if {one} then {other} else {})", condition(atoms, dice, depth - 1)),
     }
 }
