@@ -2,10 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::Deserialize;
+
 use crate::{rule::Rule, slot::Unusable};
 
 /// The two outcomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// At least one policy permits, none forbids, and none failed.
     Allow,

@@ -18,7 +18,7 @@ use crate::{
     footprint::Member,
     index::{self, ActionIndex, Matched, Shared},
     members::Members,
-    model::Model,
+    model::{Attribute, Model},
     names::{PRINCIPALS, ROLE, quote},
     question::Question,
     read::Reader,
@@ -54,6 +54,7 @@ pub struct Engine {
     pub(crate) catalogue: Catalogue,
     pub(crate) closures: BTreeMap<String, BTreeSet<String>>,
     pub(crate) groups: Vec<String>,
+    pub(crate) claims: Vec<Attribute>,
     pub(crate) loaded: Vec<Loaded>,
     pub(crate) rules: Vec<Arc<Rule>>,
     positions: HashMap<PolicyId, usize>,
@@ -103,6 +104,7 @@ impl Engine {
             catalogue,
             closures,
             groups: sources.model.groups.clone(),
+            claims: sources.model.claims.clone(),
             rules: loaded.iter().map(|one| Arc::new(one.rule.clone())).collect(),
             positions: loaded.iter().enumerate().map(|(at, one)| (one.policy.id().clone(), at)).collect(),
             loaded,
@@ -168,6 +170,11 @@ impl Engine {
             let at = self.positions.get(error.policy_id()).copied().unwrap_or(usize::MAX);
             tally.failed.push((at, error.inner().to_string()));
         }
+    }
+
+    /// For each operation, the policies whose action scope has it.
+    pub(crate) fn applying(&self) -> Vec<Vec<usize>> {
+        applying(&self.catalogue, &self.loaded)
     }
 
     /// A number that no other engine of this process has.

@@ -1,13 +1,17 @@
 //! Authorization.
 
 mod cache;
+pub mod cases;
 mod catalogue;
 mod compile;
 mod decision;
+mod diff;
 mod engine;
+mod fold;
 mod footprint;
 mod index;
 mod key;
+mod matrix;
 mod members;
 mod model;
 mod moment;
@@ -19,15 +23,21 @@ mod request;
 mod roles;
 mod rule;
 mod schema;
+mod shadow;
 mod slot;
 mod suggest;
+mod why;
 
 pub use cache::Cache;
 pub use decision::{Decision, Fault, Verdict};
+pub use diff::{CellChange, Difference, Effect, Unseen};
 pub use engine::{Engine, Sources};
+pub use matrix::{Cell, Matrix, Outcome, Subject, Term};
 pub use model::{Api, Attribute, Model, Operation, ValueKind};
 pub use question::{Kind, Origin, Question, Value};
 pub use report::{Finding, Located, Place, Problem, Report, Source};
 pub use roles::{Link, Match, Permission, Role, RoleFile};
 pub use rule::Rule;
+pub use shadow::{Disagreement, shadow};
 pub use slot::Unusable;
+pub use why::{Near, Unmet, Why};

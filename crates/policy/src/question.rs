@@ -2,10 +2,14 @@
 
 use std::net::IpAddr;
 
+use serde::Deserialize;
+
 /// Kinds of callers; each is an entity type of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A person.
+    #[default]
     User,
     /// An OAuth client that acts for itself.
     Client,

@@ -12,7 +12,7 @@ use crate::{
     compile::Compiled,
     report::{Findings, Located, Place, Problem, Source},
     roles::Link,
-    rule::Loaded,
+    rule::{Loaded, text_of},
     suggest::did_you_mean,
 };
 
@@ -99,7 +99,7 @@ impl Reader {
     }
 
     fn add(&mut self, policy: Policy, place: Option<Place>, findings: &mut Findings) {
-        let id = policy.id().to_string();
+        let id = text_of(policy.id());
         if self.set.add(policy).is_err() {
             duplicate(&id, place.as_ref(), self.places.get(&id), findings);
             return;
@@ -109,7 +109,7 @@ impl Reader {
     }
 
     fn add_template(&mut self, template: Template, place: Place, findings: &mut Findings) {
-        let id = template.id().to_string();
+        let id = text_of(template.id());
         if self.set.add_template(template.clone()).is_err() {
             duplicate(&id, Some(&place), self.places.get(&id), findings);
             return;
@@ -123,8 +123,8 @@ impl Reader {
         self.validate(schema, findings);
         let mut out = Vec::with_capacity(self.order.len());
         for id in &self.order {
-            let Some(policy) = self.set.policy(&PolicyId::new(id)) else { continue };
-            match as_static(policy) {
+            let policy = self.set.policy(&PolicyId::new(id)).ok_or_else(|| format!("the policy `{id}` was lost"));
+            match policy.and_then(as_static) {
                 Ok((policy, tree)) => out.push(Loaded::new(policy, tree, self.places.get(id).cloned())),
                 Err(error) => findings.add(Problem::Schema, self.places.get(id), error, ""),
             }
@@ -149,7 +149,7 @@ impl Reader {
             (problem, warning.policy_id(), diagnostic(warning))
         });
         for (problem, id, (message, help, span)) in errors.chain(warnings) {
-            let id = id.to_string();
+            let id = text_of(id);
             let whole = self.places.get(&id);
             let place = whole.map(|whole| span.map_or_else(|| whole.clone(), |span| within(whole, span)));
             // The same words for each kind of caller are one problem.

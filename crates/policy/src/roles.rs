@@ -110,7 +110,7 @@ pub(crate) fn read_yaml<T: serde::de::DeserializeOwned>(source: &Arc<Source>) ->
     })
 }
 
-fn located<T>(source: &Arc<Source>, spanned: Spanned<T>) -> Located<T> {
+pub(crate) fn located<T>(source: &Arc<Source>, spanned: Spanned<T>) -> Located<T> {
     Located { place: Some(place(source, &spanned.referenced)), value: spanned.value }
 }
 

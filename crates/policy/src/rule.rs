@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cedar_policy::{Effect, pst};
+use cedar_policy::{Effect, PolicyId, pst};
 
 use crate::{footprint::Footprint, report::Place};
 
@@ -31,6 +31,12 @@ impl fmt::Display for Rule {
     }
 }
 
+/// An id as it was given; its `Display` would escape it.
+pub(crate) fn text_of(id: &PolicyId) -> String {
+    let text: &str = id.as_ref();
+    text.to_owned()
+}
+
 /// A policy ready to be indexed.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
@@ -45,7 +51,7 @@ impl Loaded {
     pub(crate) fn new(policy: cedar_policy::Policy, tree: pst::Template, place: Option<Place>) -> Self {
         let annotation = |key: &str| policy.annotation(key).filter(|text| !text.is_empty()).map(str::to_owned);
         let rule = Rule {
-            id: policy.id().to_string(),
+            id: text_of(policy.id()),
             permits: match policy.effect() {
                 Effect::Permit => true,
                 Effect::Forbid => false,

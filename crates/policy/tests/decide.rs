@@ -155,6 +155,30 @@ fn facts_that_are_not_what_was_declared_deny() {
     assert_eq!(fault(missing), [Fault::Question(Unusable::Missing("resource.tenant".to_owned()))]);
 }
 
+/// Names are data: nothing in them may end a string, hide a policy or miss a lookup.
+#[test]
+fn names_with_quotes_line_ends_and_escapes_are_only_names() {
+    let odd = "o\"dd\\\n\u{202e}é";
+    let quoted = format!("{odd:?}");
+    let mut sources = orders::sources();
+    sources.roles.push(policy::Role {
+        name: odd.into(),
+        inherits: Vec::new(),
+        permissions: vec![policy::Permission { operations: vec!["orders.read".into()], matching: Vec::new() }],
+    });
+    sources.model.groups.push(odd.to_owned());
+    sources.files.push(orders::policies(&format!(
+        "@id({quoted}) permit (principal == User::{quoted}, action == Action::\"profiles.getProfile\", resource);
+         @id(\"2{odd_id}\") forbid (principal in Group::{quoted}, action, resource);",
+        odd_id = quoted.trim_matches('"'),
+    )));
+    let engine = Engine::load(&sources).unwrap_or_else(|report| panic!("{report}"));
+    let with_role = about_order("orders.getOrder").roles([odd]);
+    assert_eq!(ids(&decide(&engine, &with_role)), [format!("role:{odd}#1")]);
+    assert_eq!(ids(&decide(&engine, &about_profile(Kind::User, odd))), [odd]);
+    assert_eq!(ids(&decide(&engine, &with_role.groups([odd]))), [format!("2{odd}")]);
+}
+
 #[test]
 fn a_cache_forgets_when_another_engine_is_asked_and_stays_bounded() {
     let (old, new) = (example(), engine("forbid (principal, action, resource);"));
