@@ -184,7 +184,12 @@ impl Case {
         let mut sorted = ids;
         expected.sort_unstable();
         sorted.sort_unstable();
-        if expected == sorted { Ok(()) } else { Err(format!("expected {} by {}, came {came}{faults}", self.expect, by.join(", "))) }
+        let wanted = if by.is_empty() { "no policy".to_owned() } else { by.join(", ") };
+        if expected == sorted {
+            Ok(())
+        } else {
+            Err(format!("expected {} by {wanted}, came {came}{faults}", self.expect))
+        }
     }
 }
 

@@ -114,20 +114,21 @@ fn action(
         findings.add(Problem::UnknownOperation, pattern.place.as_ref(), message, help);
         return None;
     };
-    for matching in &permission.matching {
-        check_match(*matching, pattern, &operations, catalogue, findings);
+    let lacking = permission.matching.iter().filter(|one| !has_match(**one, pattern, &operations, catalogue, findings));
+    if lacking.count() > 0 {
+        return None;
     }
     Some(action)
 }
 
 /// A permission that asks for a tenant of an operation without one would never allow, or would need to allow too much.
-fn check_match(
+fn has_match(
     matching: Match,
     pattern: &Located<String>,
     operations: &[usize],
     catalogue: &Catalogue,
     findings: &mut Findings,
-) {
+) -> bool {
     let word = match matching {
         Match::Tenant => "tenant",
         Match::Owner => "owner",
@@ -139,7 +140,7 @@ fn check_match(
     });
     let without: Vec<&str> = without.map(|entry| entry.action.as_str()).collect();
     if without.is_empty() {
-        return;
+        return true;
     }
     let message = format!(
         "`where: [{word}]`, but {} {} no {word}",
@@ -148,6 +149,7 @@ fn check_match(
     );
     let help = format!("Say which path parameter is the {word}, or permit these operations without it.");
     findings.add(Problem::NothingToMatch, pattern.place.as_ref(), message, help);
+    false
 }
 
 fn policy(id: &str, role: &str, actions: &[String], permission: &Permission) -> String {

@@ -167,7 +167,13 @@ impl<'e> Side<'e> {
 /// A policy without its name, its annotations, and its action, which is known.
 fn text(policy: &cedar_policy::pst::Template) -> String {
     let clauses: Vec<String> = policy.clauses().iter().map(ToString::to_string).collect();
-    format!("{} (principal {}, action, resource {}) {}", policy.effect, policy.principal, policy.resource, clauses.join(" "))
+    format!(
+        "{} (principal {}, action, resource {}) {}",
+        policy.effect,
+        policy.principal,
+        policy.resource,
+        clauses.join(" ")
+    )
 }
 
 fn unseen(action: &str, old: &BTreeSet<(bool, String)>, new: &BTreeSet<(bool, String)>) -> Vec<Unseen> {

@@ -213,7 +213,10 @@ fn parse_schema(text: &str, findings: &mut Findings) -> Option<Schema> {
     match Schema::from_cedarschema_str(text) {
         Ok((schema, _)) => Some(schema),
         Err(error) => {
-            findings.add(Problem::Model, None, format!("the APIs make no valid schema: {error}"), "");
+            // Most likely the names were found to clash before.
+            if !findings.has_errors() {
+                findings.add(Problem::Model, None, format!("the APIs make no valid schema: {error}"), "");
+            }
             None
         }
     }

@@ -124,7 +124,9 @@ impl Known<'_> {
                 Folded::Never => Folded::Always,
                 Folded::If(_) => Folded::If(Arc::clone(expr)),
             },
-            Expr::Is { expr: subject, entity_type, in_expr } => self.fold_is(expr, subject, entity_type, in_expr.as_ref()),
+            Expr::Is { expr: subject, entity_type, in_expr } => {
+                self.fold_is(expr, subject, entity_type, in_expr.as_ref())
+            }
             Expr::HasAttr { expr: subject, attrs } => match (subject.as_ref(), attrs.iter().next()) {
                 (Expr::Var(Var::Resource), Some(name)) => truth(self.has_resource_attribute(name)),
                 _ => Folded::If(Arc::clone(expr)),
@@ -163,7 +165,9 @@ impl Known<'_> {
     }
 
     fn is_action(&self, uid: &EntityUID) -> bool {
-        uid.eid == self.entry.action.as_str() || uid.eid == self.entry.group().as_str() || uid.eid == self.entry.api.as_str()
+        uid.eid == self.entry.action.as_str()
+            || uid.eid == self.entry.group().as_str()
+            || uid.eid == self.entry.api.as_str()
     }
 
     fn has_resource_attribute(&self, name: &str) -> bool {
@@ -204,7 +208,9 @@ fn and(one: Folded, other: Folded) -> Folded {
     match (one, other) {
         (Folded::Never, _) | (_, Folded::Never) => Folded::Never,
         (Folded::Always, rest) | (rest, Folded::Always) => rest,
-        (Folded::If(left), Folded::If(right)) => Folded::If(Arc::new(Expr::BinaryOp { op: BinaryOp::And, left, right })),
+        (Folded::If(left), Folded::If(right)) => {
+            Folded::If(Arc::new(Expr::BinaryOp { op: BinaryOp::And, left, right }))
+        }
     }
 }
 

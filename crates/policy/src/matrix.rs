@@ -127,7 +127,10 @@ impl Engine {
             let clauses: Vec<String> = policy.clauses().iter().map(ToString::to_string).collect();
             let is_entangled = fold::asks_for_members(policy);
             let full = format!("{condition}, of {}", clauses.join(" "));
-            Term { condition: if is_entangled { Some(full) } else { Some(condition).filter(|text| text != "true") }, ..folded }
+            Term {
+                condition: if is_entangled { Some(full) } else { Some(condition).filter(|text| text != "true") },
+                ..folded
+            }
         })
     }
 

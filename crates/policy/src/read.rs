@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{EntityUid, Policy, PolicyId, PolicySet, Schema, SlotId, Template, ValidationMode, Validator, pst};
+use cedar_policy::{
+    EntityUid, Policy, PolicyId, PolicySet, Schema, SlotId, Template, ValidationMode, ValidationWarning, Validator, pst,
+};
 use miette::Diagnostic;
 
 use crate::{
@@ -25,6 +27,8 @@ pub(crate) struct Reader {
     /// In the order of reading.
     order: Vec<String>,
     templates: BTreeMap<String, Template>,
+    /// Ids of links.
+    links: HashSet<String>,
     shapes: HashSet<String>,
     /// Policies of roles that another one stands for when the schema is checked: it does not know one role from another,
     /// and checking is what takes most of the time of loading.
@@ -89,9 +93,11 @@ impl Reader {
         let values = principal.into_iter().chain(resource).collect();
         let id = &link.id.value;
         if let Err(error) = self.set.link(PolicyId::new(&link.template.value), PolicyId::new(id), values) {
-            findings.add(Problem::Link, link.id.place.as_ref(), error.to_string(), help_of(&error));
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            findings.add(Problem::Link, link.id.place.as_ref(), format!("{error}{cause}"), help_of(&error));
             return;
         }
+        self.links.insert(id.clone());
         self.order.push(id.clone());
         if let Some(place) = &link.id.place {
             self.places.insert(id.clone(), place.clone());
@@ -140,30 +146,57 @@ impl Reader {
         }
         let result = Validator::new(schema.clone()).validate(&set, ValidationMode::Strict);
         let mut seen = BTreeSet::new();
-        let errors = result.validation_errors().map(|error| (Problem::Schema, error.policy_id(), diagnostic(error)));
-        let warnings = result.validation_warnings().map(|warning| {
+        let mut broken = BTreeSet::new();
+        for error in result.validation_errors() {
+            broken.insert(text_of(error.policy_id()));
+            self.report(Problem::Schema, error.policy_id(), error, &mut seen, findings);
+        }
+        // A policy that is wrong often never applies either; that says nothing new.
+        for warning in result.validation_warnings().filter(|one| !broken.contains::<str>(one.policy_id().as_ref())) {
             let problem = match warning {
-                cedar_policy::ValidationWarning::ImpossiblePolicy(_) => Problem::NeverApplies,
+                ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_) => {
+                    Problem::NeverApplies
+                }
                 _ => Problem::Misleading,
             };
-            (problem, warning.policy_id(), diagnostic(warning))
-        });
-        for (problem, id, (message, help, span)) in errors.chain(warnings) {
-            let id = text_of(id);
-            let whole = self.places.get(&id);
-            let place = whole.map(|whole| span.map_or_else(|| whole.clone(), |span| within(whole, span)));
-            // The same words for each kind of caller are one problem.
-            if seen.insert((place.clone(), message.clone())) {
-                findings.add(problem, place.as_ref(), message, help);
-            }
+            self.report(problem, warning.policy_id(), warning, &mut seen, findings);
         }
     }
-}
 
-/// Message, help and span of what Cedar reports.
-fn diagnostic(error: &(impl Diagnostic + ToString)) -> (String, String, Option<(usize, usize)>) {
-    let span = error.labels().and_then(|mut labels| labels.next()).map(|label| (label.offset(), label.len()));
-    (error.to_string(), help_of(error), span)
+    /// Adds what Cedar says about a policy. It repeats itself for each kind of caller; once is enough.
+    fn report(
+        &self,
+        problem: Problem,
+        id: &PolicyId,
+        said: &(impl Diagnostic + ToString),
+        seen: &mut BTreeSet<(Option<Place>, Problem, String)>,
+        findings: &mut Findings,
+    ) {
+        let id = text_of(id);
+        let whole = self.places.get(&id);
+        let span = said.labels().and_then(|mut labels| labels.next()).map(|label| (label.offset(), label.len()));
+        // What Cedar says about a link points into its template.
+        let span = span.filter(|_| !self.links.contains(&id));
+        let place = whole.map(|whole| span.map_or_else(|| whole.clone(), |span| within(whole, span)));
+        let (mut message, mut help) = (said.to_string(), help_of(said));
+        if place.is_some() {
+            let prefix = format!("for policy `{id}`, ");
+            message = message.replacen(&prefix, "", 1);
+            help = help.replacen(&prefix, "", 1);
+        }
+        for meaning in ["tenant", "owner"] {
+            // Cedar would offer the nearest name, and the owner is no substitute for the tenant.
+            if problem == Problem::Schema && message.contains(&format!("attribute `{meaning}` on entity type")) {
+                help = format!(
+                    "Say which path parameter is the {meaning}, or ask for it with `resource has {meaning} && ..`."
+                );
+            }
+        }
+        let said = if problem == Problem::NeverApplies { String::new() } else { message.clone() };
+        if seen.insert((place.clone(), problem, said)) {
+            findings.add(problem, place.as_ref(), message, help);
+        }
+    }
 }
 
 fn help_of(error: &dyn Diagnostic) -> String {

@@ -5,7 +5,10 @@ use serde_saphyr::Spanned;
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::report::{Findings, Located, Place, Problem, Report, Source};
+use crate::{
+    report::{Findings, Located, Place, Problem, Report, Source},
+    suggest::did_you_mean,
+};
 
 /// A named set of permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,10 +106,21 @@ fn role_of(name: Located<String>, role: RawRole, at: &impl Fn(Spanned<String>) -
 pub(crate) fn read_yaml<T: serde::de::DeserializeOwned>(source: &Arc<Source>) -> Result<T, Report> {
     serde_saphyr::from_str(&source.text).map_err(|error| {
         let place = error.location().map(|location| place(source, &location));
-        let error = error.without_snippet();
+        let text = error.without_snippet().to_string();
+        // The place is shown, and there are no options to set.
+        let text = text.split(" at line ").next().unwrap_or_default().split(", set ").next().unwrap_or_default();
         let mut findings = Findings::default();
-        findings.add(Problem::Yaml, place.as_ref(), error.to_string(), "");
+        findings.add(Problem::Yaml, place.as_ref(), text.to_owned(), unknown_field_help(text));
         Report::new(findings.0)
+    })
+}
+
+/// The fix for "unknown field `x`, expected one of a, b".
+fn unknown_field_help(text: &str) -> String {
+    let parts = text.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected "));
+    parts.map_or_else(String::new, |(field, known)| {
+        let known = known.trim_start_matches("one of ").split(", ").map(|name| name.trim_matches('`'));
+        did_you_mean(field, known)
     })
 }
 

@@ -11,9 +11,11 @@ use crate::{
 pub(crate) fn text(model: &Model) -> String {
     let mut out = String::from("// Who asks. Roles and groups are what a caller is `in`.\n");
     let _ = writeln!(out, "entity {ROLE} in [{ROLE}];\nentity {GROUP};");
-    let claims = record(model.claims.iter().map(|claim| (claim.name.as_str(), claim.kind.cedar(), true)));
-    let fixed = record([("id", "String", false), ("tenant", "String", true)].into_iter());
-    let _ = writeln!(out, "entity {} in [{ROLE}, {GROUP}] {{\n{fixed}{claims}}};", PRINCIPALS.join(", "));
+    let fixed = [("id", "String", false), ("tenant", "String", true)].into_iter();
+    let claims = model.claims.iter().map(|claim| (claim.name.as_str(), claim.kind.cedar(), true));
+    let _ = writeln!(out, "entity {} in [{ROLE}, {GROUP}] {};", PRINCIPALS.join(", "), record(fixed.chain(claims), ""));
+    out.push_str("\n// How the caller was authenticated, and how many seconds ago.\n");
+    out.push_str("type Authentication = { method: String, acr?: String, age?: Long };\n");
     for api in &model.apis {
         write_api(&mut out, api);
     }
@@ -21,9 +23,8 @@ pub(crate) fn text(model: &Model) -> String {
 }
 
 fn write_api(out: &mut String, api: &Api) {
-    let _ = writeln!(out, "\n// API {}", quote(&api.name));
     let all = quote(&api.name);
-    let _ = writeln!(out, "action {all};");
+    let _ = writeln!(out, "\n// API {all}\naction {all};");
     for read in [true, false] {
         let _ = writeln!(out, "action {} in [{all}];", quote(&names::action_group(&api.name, read)));
     }
@@ -32,9 +33,10 @@ fn write_api(out: &mut String, api: &Api) {
     }
     let _ = writeln!(out, "namespace {} {{", names::identifier(&api.name));
     for operation in &api.operations {
+        let (method, path) = (operation.method.escape_debug(), operation.path_template.escape_debug());
         let name = names::identifier(&operation.id);
-        let _ = writeln!(out, "// {} {}", operation.method.escape_debug(), operation.path_template.escape_debug());
-        let _ = writeln!(out, "entity {name} {{\n{}}};", record(resource_attributes(operation)));
+        let attributes = record(resource_attributes(operation), "  ");
+        let _ = writeln!(out, "  // {method} {path}\n  entity {name} {attributes};");
     }
     out.push_str("}\n");
 }
@@ -42,16 +44,16 @@ fn write_api(out: &mut String, api: &Api) {
 fn write_action(out: &mut String, api: &Api, operation: &Operation) {
     let id = quote(&names::action(&api.name, &operation.id));
     let group = quote(&names::action_group(&api.name, operation.read));
+    let headers = operation.headers.iter().map(|name| (name.as_str(), "String", true));
+    let body = operation.body.iter().map(|member| (member.name.as_str(), member.kind.cedar(), true));
+    let (headers, body) = (record(headers, "    "), record(body, "    "));
     let _ = writeln!(out, "action {id} in [{group}] appliesTo {{");
     let _ = writeln!(out, "  principal: [{}],", PRINCIPALS.join(", "));
     let _ = writeln!(out, "  resource: {},", names::resource_type(&api.name, &operation.id));
-    let headers = record(operation.headers.iter().map(|name| (name.as_str(), "String", true)));
-    let body = record(operation.body.iter().map(|member| (member.name.as_str(), member.kind.cedar(), true)));
-    let _ = writeln!(
-        out,
-        "  context: {{\n  address: ipaddr,\n  time: datetime,\n  auth: {{ method: String, acr?: String, age?: Long }},\n  \
-         mtls: Bool,\n  scopes: Set<String>,\n  headers: {{\n{headers}  }},\n  body: {{\n{body}  }},\n  }}\n}};"
+    out.push_str(
+        "  context: {\n    address: ipaddr,\n    time: datetime,\n    auth: Authentication,\n    mtls: Bool,\n",
     );
+    let _ = writeln!(out, "    scopes: Set<String>,\n    headers: {headers},\n    body: {body},\n  }}\n}};");
 }
 
 /// Path parameters, and the two that are known by their meaning.
@@ -70,10 +72,15 @@ fn is_meant(operation: &Operation, parameter: &Attribute) -> bool {
     is("tenant", &operation.tenant) || is("owner", &operation.owner)
 }
 
-fn record<'a>(attributes: impl Iterator<Item = (&'a str, &'static str, bool)>) -> String {
-    let mut out = String::new();
+/// A record type, one attribute a line.
+fn record<'a>(attributes: impl Iterator<Item = (&'a str, &'static str, bool)>, indent: &str) -> String {
+    let mut out = String::from("{");
     for (name, kind, optional) in attributes {
-        let _ = writeln!(out, "  {}{}: {kind},", quote(name), if optional { "?" } else { "" });
+        let _ = write!(out, "\n{indent}  {}{}: {kind},", quote(name), if optional { "?" } else { "" });
     }
+    if !out.ends_with('{') {
+        let _ = write!(out, "\n{indent}");
+    }
+    out.push('}');
     out
 }

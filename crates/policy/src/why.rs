@@ -200,7 +200,9 @@ impl Facts<'_> {
     }
 
     fn caller(&self) -> String {
-        let list = |what: &str, names: &[&str]| if names.is_empty() { format!("no {what}") } else { format!("{what} {}", names.join(", ")) };
+        let list = |what: &str, names: &[&str]| {
+            if names.is_empty() { format!("no {what}") } else { format!("{what} {}", names.join(", ")) }
+        };
         let question = self.question;
         let (roles, groups) = (list("roles", &question.roles), list("groups", &question.groups));
         format!("the caller is {}::{:?} with {roles} and {groups}", question.kind.name(), question.id)

@@ -55,7 +55,10 @@ fn text_that_is_not_cedar() {
     let mut sources = sources();
     sources.files = vec![
         Source::new("one.cedar", "permit (principal, action, resource) wen { true };\n"),
-        Source::new("two.cedar", "permit (principal, action, resource)\nwhen { context.mtls = true };\nallow (principal);\n"),
+        Source::new(
+            "two.cedar",
+            "permit (principal, action, resource)\nwhen { context.mtls = true };\nallow (principal);\n",
+        ),
     ];
     insta::assert_snapshot!(refused(&sources));
 }
@@ -120,7 +123,8 @@ fn operations_that_cannot_be_told_apart() {
 
 #[test]
 fn a_policy_that_never_applies_is_a_warning() {
-    let text = "@id(\"never\")\nforbid (principal, action == Action::\"orders.getOrder\", resource is orders::listOrders);\n";
+    let text =
+        "@id(\"never\")\nforbid (principal, action == Action::\"orders.getOrder\", resource is orders::listOrders);\n";
     let engine = orders::engine(text);
     insta::assert_snapshot!(engine.warnings());
     assert!(orders::example().warnings().findings().is_empty());

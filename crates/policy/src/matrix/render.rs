@@ -4,23 +4,22 @@ use std::fmt::{self, Write};
 
 use super::{Cell, Matrix, Outcome, Term};
 
+/// Columns of `allow`.
+const LONGEST_OUTCOME: usize = 5;
+
 impl fmt::Display for Matrix {
     /// Operations down, subjects across, then what the conditional cells depend on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subjects: Vec<String> = self.subjects.iter().map(ToString::to_string).collect();
         let first = self.actions.iter().map(|action| width(action)).max().unwrap_or(0);
-        write!(f, "{:first$}", "")?;
-        for subject in &subjects {
-            write!(f, "  {subject:5}")?;
-        }
-        writeln!(f)?;
+        let padded = |text: &str, wide: usize| format!("{text}{:1$}", "", wide.saturating_sub(width(text)));
+        let heading: Vec<String> = subjects.iter().map(|subject| padded(subject, LONGEST_OUTCOME)).collect();
+        writeln!(f, "{}", [padded("", first), heading.join("  ")].join("  ").trim_end())?;
         for (at, action) in self.actions.iter().enumerate() {
-            write!(f, "{action}{:1$}", "", first - width(action))?;
-            for (row, subject) in self.cells.iter().zip(&subjects) {
-                let text = row.get(at).map_or(Outcome::Deny, |cell| cell.outcome).to_string();
-                write!(f, "  {text}{:1$}", "", width(subject).max(5) - text.len())?;
-            }
-            writeln!(f)?;
+            let outcomes = self.cells.iter().map(|row| row.get(at).map_or(Outcome::Deny, |cell| cell.outcome));
+            let cells = outcomes.zip(&heading).map(|(outcome, subject)| padded(&outcome.to_string(), width(subject)));
+            let line: Vec<String> = std::iter::once(padded(action, first)).chain(cells).collect();
+            writeln!(f, "{}", line.join("  ").trim_end())?;
         }
         for (subject, action, cell) in self.all().filter(|(_, _, cell)| cell.outcome == Outcome::Conditional) {
             writeln!(f, "\n{subject}, {action}:")?;

@@ -44,7 +44,8 @@ impl Oracle {
         let (resource_type, attributes) = facts.resource();
         let resource = json!({ "type": resource_type, "id": facts.path() });
         let parents = facts.roles.iter().map(|id| json!({ "type": "Role", "id": id }));
-        let parents: Vec<Json> = parents.chain(facts.groups.iter().map(|id| json!({ "type": "Group", "id": id }))).collect();
+        let parents: Vec<Json> =
+            parents.chain(facts.groups.iter().map(|id| json!({ "type": "Group", "id": id }))).collect();
         let mut entities = self.roles.clone();
         entities.push(json!({ "uid": principal, "attrs": principal_attributes(facts), "parents": parents }));
         entities.push(json!({ "uid": resource, "attrs": attributes, "parents": [] }));
@@ -59,10 +60,10 @@ impl Oracle {
 
 fn brief(response: &cedar_policy::Response) -> Brief {
     let failed = response.diagnostics().errors().map(|error| match error {
-        cedar_policy::AuthorizationError::PolicyEvaluationError(error) => error.policy_id().to_string(),
+        cedar_policy::AuthorizationError::PolicyEvaluationError(error) => text(error.policy_id()),
     });
     let mut failed: Vec<String> = failed.collect();
-    let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+    let mut ids: Vec<String> = response.diagnostics().reason().map(text).collect();
     ids.sort();
     failed.sort();
     match (response.decision(), failed.is_empty()) {
@@ -71,6 +72,12 @@ fn brief(response: &cedar_policy::Response) -> Brief {
         (cedar_policy::Decision::Allow, false) => (Verdict::Deny, Vec::new(), failed),
         (cedar_policy::Decision::Deny, _) => (Verdict::Deny, ids, failed),
     }
+}
+
+/// The id itself; its `Display` escapes.
+fn text(id: &PolicyId) -> String {
+    let text: &str = id.as_ref();
+    text.to_owned()
 }
 
 fn principal_attributes(facts: &Facts) -> Json {

@@ -102,7 +102,8 @@ impl Facts {
             10 => self.number = dice.pick(&["42", "7", "-1"]),
             11 => self.subject = dice.pick(&NAMES),
             12 => {
-                let addresses = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]), IpAddr::from([127, 0, 0, 1])];
+                let addresses =
+                    [IpAddr::from([10, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]), IpAddr::from([127, 0, 0, 1])];
                 self.address = if dice.one_in(4) { "2001:db8::1".parse().unwrap() } else { dice.pick(&addresses) };
             }
             13 => self.time = dice.pick(&[NOW, NOW + 1, NOW - 86_400_000, NOW + 40 * 86_400_000]),
