@@ -2,6 +2,7 @@
 //!
 //! A tenth of the policies are Cedar with conditions, the others permissions of roles, half of them bound to the tenant.
 //! There are 50 operations.
+#![allow(clippy::panic, missing_docs)]
 
 use std::{hint::black_box, net::IpAddr};
 

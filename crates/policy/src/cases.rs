@@ -175,7 +175,8 @@ impl Case {
     fn compare(&self, decision: &Decision) -> Result<(), String> {
         let ids: Vec<&str> = decision.ids().collect();
         let came = if ids.is_empty() { "by no policy".to_owned() } else { format!("by {}", ids.join(", ")) };
-        let faults: String = decision.faults.iter().map(|fault| format!("; {fault}")).collect();
+        let faults: Vec<String> = decision.faults.iter().map(|fault| format!("; {fault}")).collect();
+        let faults = faults.concat();
         if decision.verdict != self.expect {
             return Err(format!("expected {}, came {} {came}{faults}", self.expect, decision.verdict));
         }

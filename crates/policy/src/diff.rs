@@ -6,6 +6,7 @@
 //! widening.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
@@ -200,15 +201,14 @@ fn compare(old: &Cell, new: &Cell) -> Option<Effect> {
     let lost = new.outcome != Outcome::Allow
         && !always(&forbade)
         && (!permitted.is_subset(&permits) || !forbids.is_subset(&forbade));
+    let is_denied = new.outcome == Outcome::Deny;
     match (old.outcome.cmp(&new.outcome), gained, lost) {
-        (std::cmp::Ordering::Less, _, _) => Some(Effect::Gains),
-        (std::cmp::Ordering::Greater, false, _) => Some(Effect::Loses),
-        (std::cmp::Ordering::Greater, true, _) | (std::cmp::Ordering::Equal, true, true) => Some(Effect::Differs),
-        (std::cmp::Ordering::Equal, false, false) => None,
-        (std::cmp::Ordering::Equal, true, false) if new.outcome == Outcome::Deny => Some(Effect::MayGain),
-        (std::cmp::Ordering::Equal, false, true) if new.outcome == Outcome::Deny => Some(Effect::MayLose),
-        (std::cmp::Ordering::Equal, true, false) => Some(Effect::Gains),
-        (std::cmp::Ordering::Equal, false, true) => Some(Effect::Loses),
+        (Ordering::Equal, false, false) => None,
+        (Ordering::Equal, true, false) if is_denied => Some(Effect::MayGain),
+        (Ordering::Equal, false, true) if is_denied => Some(Effect::MayLose),
+        (Ordering::Less, _, _) | (Ordering::Equal, true, false) => Some(Effect::Gains),
+        (Ordering::Greater, false, _) | (Ordering::Equal, false, true) => Some(Effect::Loses),
+        (Ordering::Greater | Ordering::Equal, true, _) => Some(Effect::Differs),
     }
 }
 

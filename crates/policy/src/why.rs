@@ -162,33 +162,15 @@ impl Facts<'_> {
                 });
                 self.value(&path.to_string())
             }
-            _ => return self.collect_children(expr, facts),
+            _ => {
+                for child in children(expr) {
+                    self.collect(child, facts);
+                }
+                return;
+            }
         };
         if !facts.contains(&fact) {
             facts.push(fact);
-        }
-    }
-
-    fn collect_children(&self, expr: &Expr, facts: &mut Vec<String>) {
-        match expr {
-            Expr::UnaryOp { expr, .. }
-            | Expr::GetAttr { expr, .. }
-            | Expr::HasAttr { expr, .. }
-            | Expr::Like { expr, .. } => self.collect(expr, facts),
-            Expr::BinaryOp { left, right, .. } => {
-                self.collect(left, facts);
-                self.collect(right, facts);
-            }
-            Expr::Is { expr, in_expr, .. } => {
-                self.collect(expr, facts);
-                in_expr.iter().for_each(|inner| self.collect(inner, facts));
-            }
-            Expr::IfThenElse { cond, then_expr, else_expr } => {
-                [cond, then_expr, else_expr].into_iter().for_each(|inner| self.collect(inner, facts));
-            }
-            Expr::Set(items) => items.iter().for_each(|item| self.collect(item, facts)),
-            Expr::Record(items) => items.values().for_each(|item| self.collect(item, facts)),
-            _ => {}
         }
     }
 
@@ -211,6 +193,23 @@ impl Facts<'_> {
     fn thing(&self) -> String {
         let resource = self.request.resource().map(ToString::to_string).unwrap_or_default();
         format!("the resource is {resource}")
+    }
+}
+
+fn children(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::UnaryOp { expr, .. }
+        | Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::Like { expr, .. } => {
+            vec![expr]
+        }
+        Expr::BinaryOp { left, right, .. } => vec![left, right],
+        Expr::Is { expr, in_expr, .. } => std::iter::once(expr).chain(in_expr).map(AsRef::as_ref).collect(),
+        Expr::IfThenElse { cond, then_expr, else_expr } => vec![cond, then_expr, else_expr],
+        Expr::Set(items) => items.iter().map(AsRef::as_ref).collect(),
+        Expr::Record(items) => items.values().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
     }
 }
 

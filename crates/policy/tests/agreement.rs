@@ -2,6 +2,7 @@
 //! policy set and every fact, with failures denying.
 //!
 //! `PORTCULLIS_DECISIONS` sets how many decisions are compared; `PORTCULLIS_SEED` where the random numbers start.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dice;
 mod oracle;
@@ -25,17 +26,17 @@ fn cached_and_indexed_decisions_are_those_of_plain_cedar() {
     let from_environment = |name, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let decisions: u64 = from_environment("PORTCULLIS_DECISIONS", DECISIONS);
     let seed: u64 = from_environment("PORTCULLIS_SEED", 1);
-    let mut seen = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
     for set in 0..decisions.div_ceil(QUESTIONS_A_SET) {
-        compare(seed + set, &mut seen);
+        compare(seed + set, &mut outcomes);
     }
-    println!("{seen:?}");
+    println!("{outcomes:?}");
     for outcome in ["allow", "deny by default", "deny by forbid", "deny by failure", "from the cache"] {
-        assert!(seen.contains_key(outcome), "no case of {outcome}: {seen:?}");
+        assert!(outcomes.contains_key(outcome), "no case of {outcome}: {outcomes:?}");
     }
 }
 
-fn compare(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
+fn compare(seed: u64, outcomes: &mut BTreeMap<&'static str, u64>) {
     let mut dice = Dice::new(seed);
     let sources = random_policies::sources(&mut dice);
     let engine = Engine::load(&sources).unwrap_or_else(|report| panic!("seed {seed}: {report}"));
@@ -58,9 +59,9 @@ fn compare(seed: u64, seen: &mut BTreeMap<&'static str, u64>) {
         let kept = cache.decide(&engine, &question);
         assert_eq!(brief(&kept), expected, "seed {seed}, cached\n{facts:#?}\n{}", sources.files[0].text);
         if before > 0 && cache.len() == before {
-            *seen.entry("from the cache").or_default() += 1;
+            *outcomes.entry("from the cache").or_default() += 1;
         }
-        *seen.entry(outcome(&fresh)).or_default() += 1;
+        *outcomes.entry(outcome(&fresh)).or_default() += 1;
     }
 }
 

@@ -1,4 +1,5 @@
 //! Every problem has its place, cause and fix, and all problems are reported at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod orders;
 

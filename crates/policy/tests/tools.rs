@@ -1,4 +1,5 @@
 //! What operators read: schema, role policies, cases, reasons, the matrix, and differences.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod orders;
 
@@ -170,8 +171,8 @@ fn who_gains_and_who_loses_is_told() {
     assert!(Difference::between(&old, &new).widened());
     insta::assert_snapshot!(difference(&old, &new));
     let narrower = "roles:\n  admin: { permissions: [{ operations: [orders], where: [tenant] }] }\n";
-    let narrowed = Difference::between(&old, &with_roles(narrower));
-    assert!(!narrowed.widened(), "{narrowed}");
+    let loss = Difference::between(&old, &with_roles(narrower));
+    assert!(!loss.widened(), "{loss}");
 }
 
 /// Each is a widening that a comparison of verdicts alone would miss.

@@ -1,4 +1,4 @@
-//! Random numbers that are the same at every run (SplitMix64).
+//! Random numbers that are the same at every run (`SplitMix64`).
 
 pub(crate) struct Dice(u64);
 

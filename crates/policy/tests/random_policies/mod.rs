@@ -1,5 +1,7 @@
 //! Policies that read everything that can be read, in every way that the footprint has to know.
 
+use std::fmt::Write;
+
 use policy::{Link, Source, Sources};
 
 use crate::{dice::Dice, orders};
@@ -108,7 +110,7 @@ const ATOMS: [&str; 51] = [
 pub(crate) fn sources(dice: &mut Dice) -> Sources {
     let count = 1 + dice.below(8);
     // Few conditions a set: otherwise one reads what the footprint of another has left out.
-    let atoms: Vec<&str> = (0..1 + dice.below(4)).map(|_| dice.pick(&ATOMS)).collect();
+    let atoms: Vec<&str> = (0..=dice.below(4)).map(|_| dice.pick(&ATOMS)).collect();
     let mut texts: Vec<String> = (0..count).map(|at| policy(at, &atoms, dice)).collect();
     let mut links = Vec::new();
     if dice.one_in(3) {
@@ -142,7 +144,7 @@ fn policy(at: usize, atoms: &[&str], dice: &mut Dice) -> String {
     let mut text = format!("@id(\"p{at}\") {effect} ({scope})");
     for _ in 0..dice.below(3) {
         let keyword = if dice.one_in(4) { "unless" } else { "when" };
-        text.push_str(&format!(" {keyword} {{ {} }}", condition(atoms, dice, 2)));
+        write!(text, " {keyword} {{ {} }}", condition(atoms, dice, 2)).unwrap();
     }
     text + ";"
 }
