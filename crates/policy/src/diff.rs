@@ -3,7 +3,9 @@
 //! Both sets are written out as matrices and compared cell by cell. Conditions are compared as text, so that one that was
 //! rewritten counts as a change even if it means the same. What the rows cannot show, conditions that ask for a second
 //! role or for a caller's name, is compared policy by policy and listed apart; what could widen access there counts as
-//! widening.
+//! widening. So does a policy that is gone and could have failed, since a failure denies. Callers are compared by what
+//! roles and groups the policies know: who has which role is not part of the comparison, nor is the model's mapping of
+//! claims to facts.
 
 use std::{
     cmp::Ordering,
@@ -14,7 +16,7 @@ use std::{
 use crate::{
     engine::Engine,
     fold,
-    matrix::{Cell, Outcome, Subject},
+    matrix::{Cell, Outcome, Subject, Term},
 };
 
 /// How a cell changed.
@@ -216,8 +218,11 @@ fn compare(old: &Cell, new: &Cell) -> Option<Effect> {
 const ALWAYS: &str = "true";
 
 fn conditions(cell: &Cell, permits: bool) -> BTreeSet<String> {
-    let terms = cell.terms.iter().filter(|term| term.rule.permits == permits);
-    terms.map(|term| term.condition.clone().unwrap_or_else(|| ALWAYS.to_owned())).collect()
+    let condition = |term: &Term| term.condition.clone().unwrap_or_else(|| ALWAYS.to_owned());
+    let terms = cell.terms.iter().filter(|term| term.rule.permits == permits).map(condition);
+    // A policy that fails forbids, whatever it was meant to do.
+    let failing = cell.terms.iter().filter(|term| !permits && term.may_fail);
+    terms.chain(failing.map(|term| format!("it fails: {}", condition(term)))).collect()
 }
 
 fn lines(cell: &Cell) -> BTreeSet<String> {

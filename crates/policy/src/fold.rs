@@ -29,18 +29,26 @@ pub(crate) struct Known<'k> {
     pub(crate) entry: &'k Entry,
 }
 
-/// What is left of a policy that applies to the action.
-pub(crate) fn policy(policy: &Template, known: &Known<'_>) -> Folded {
-    let scope = [known.principal(&policy.principal), known.resource(&policy.resource)];
+/// What is left of a policy that applies to the action, and whether its evaluation can fail.
+pub(crate) fn policy(policy: &Template, known: &Known<'_>) -> (Folded, bool) {
+    let scope = and(known.principal(&policy.principal), known.resource(&policy.resource));
+    if scope == Folded::Never {
+        // Conditions are not looked at.
+        return (Folded::Never, false);
+    }
     let clauses = policy.clauses().iter().map(|clause| match clause {
         Clause::When(expr) => known.fold(expr),
         Clause::Unless(expr) => not(known.fold(expr)),
     });
-    scope.into_iter().chain(clauses).fold(Folded::Always, and)
+    // What folding leaves out is evaluated all the same.
+    let fails = policy.clauses().iter().any(|clause| match clause {
+        Clause::When(expr) | Clause::Unless(expr) => may_fail(expr),
+    });
+    (clauses.fold(scope, and), fails)
 }
 
 /// Whether evaluation can fail on a question that fits the model: only arithmetic can, by overflow.
-pub(crate) fn may_fail(expr: &Expr) -> bool {
+fn may_fail(expr: &Expr) -> bool {
     let arithmetic = |expr: &Expr| match expr {
         Expr::UnaryOp { op: UnaryOp::Neg, .. }
         | Expr::BinaryOp {

@@ -74,6 +74,9 @@ pub struct Term {
     pub may_fail: bool,
 }
 
+/// The condition of a policy that cannot hold but can fail.
+const NEVER: &str = "false";
+
 /// One row's say on one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
@@ -119,18 +122,16 @@ impl Engine {
         self.cell_of(subject, entry, applying, |_, folded| folded)
     }
 
-    /// A cell in which policies whose conditions ask who the caller is keep these conditions: what holds for a caller
-    /// with one role may not hold for one with two.
+    /// A cell for comparing: policies that ask in their conditions who the caller is, and those that can fail, keep these
+    /// conditions in full. What holds for a caller with one role may not hold for one with two.
     pub(crate) fn cell_in_full(&self, subject: &Subject, entry: &Entry, applying: &[usize]) -> Cell {
-        self.cell_of(subject, entry, applying, |policy, folded| {
-            let condition = folded.condition.clone().unwrap_or_else(|| "true".to_owned());
-            let clauses: Vec<String> = policy.clauses().iter().map(ToString::to_string).collect();
-            let is_entangled = fold::asks_for_members(policy);
-            let full = format!("{condition}, of {}", clauses.join(" "));
-            Term {
-                condition: if is_entangled { Some(full) } else { Some(condition).filter(|text| text != "true") },
-                ..folded
+        self.cell_of(subject, entry, applying, |policy, term| {
+            if !term.may_fail && !fold::asks_for_members(policy) {
+                return term;
             }
+            let clauses: Vec<String> = policy.clauses().iter().map(ToString::to_string).collect();
+            let condition = term.condition.as_deref().unwrap_or("true");
+            Term { condition: Some(format!("{condition}, of {}", clauses.join(" "))), ..term }
         })
     }
 
@@ -150,11 +151,14 @@ impl Engine {
         let term = |at: &usize| {
             let (one, rule) = (self.loaded.get(*at)?, self.rules.get(*at)?);
             let rule = Arc::clone(rule);
-            let term = match fold::policy(&one.tree, &known) {
-                Folded::Never => return None,
-                Folded::Always => Term { rule, condition: None, may_fail: false },
-                Folded::If(expr) => Term { rule, condition: Some(expr.to_string()), may_fail: fold::may_fail(&expr) },
+            let (folded, may_fail) = fold::policy(&one.tree, &known);
+            let condition = match folded {
+                Folded::Never if !may_fail => return None,
+                Folded::Never => Some(NEVER.to_owned()),
+                Folded::Always => None,
+                Folded::If(expr) => Some(expr.to_string()),
             };
+            let term = Term { rule, condition, may_fail };
             Some(finish(&one.tree, term))
         };
         Cell::new(applying.iter().filter_map(term).collect())
@@ -176,7 +180,8 @@ impl Engine {
 impl Cell {
     fn new(terms: Vec<Term>) -> Self {
         let always = |permits| terms.iter().any(|term| term.rule.permits == permits && term.condition.is_none());
-        let any = |permits| terms.iter().any(|term| term.rule.permits == permits);
+        let can = |term: &&Term| term.condition.as_deref() != Some(NEVER);
+        let any = |permits| terms.iter().filter(can).any(|term| term.rule.permits == permits);
         let outcome = if always(false) || !any(true) {
             Outcome::Deny
         } else if always(true) && !any(false) && !terms.iter().any(|term| term.may_fail) {

@@ -1,5 +1,7 @@
 //! Policies that read everything that can be read, in every way that the footprint has to know.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::fmt::Write;
 
 use policy::{Link, Source, Sources};
@@ -136,6 +138,21 @@ pub(crate) fn sources(dice: &mut Dice) -> Sources {
     sources.files = vec![Source::new("random.cedar", texts.join("\n"))];
     sources.links = links;
     sources
+}
+
+/// The same with one policy gone, or one condition more or less.
+pub(crate) fn change(sources: &Sources, dice: &mut Dice) -> Sources {
+    let mut lines: Vec<String> = sources.files[0].text.lines().map(str::to_owned).collect();
+    let at = dice.below(lines.len());
+    let is_template = lines[at].contains("?principal");
+    let line = lines[at].trim_end_matches(';').to_owned();
+    match dice.below(4) {
+        0 if !is_template => drop(lines.remove(at)),
+        1 => lines[at] = format!("{line} when {{ {} }};", dice.pick(&ATOMS)),
+        2 => lines[at] = format!("{line} unless {{ {} }};", dice.pick(&ATOMS)),
+        _ => lines[at] = line.split_once(") when {").map_or(line.clone(), |(scope, _)| format!("{scope})")) + ";",
+    }
+    Sources { files: vec![Source::new("changed.cedar", lines.join("\n"))], ..sources.clone() }
 }
 
 fn policy(at: usize, atoms: &[&str], dice: &mut Dice) -> String {

@@ -1,5 +1,7 @@
 //! Questions with few values for each fact, so that policies and questions meet.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::net::IpAddr;
 
 use policy::{Kind, Origin, Question, Value};
@@ -15,7 +17,9 @@ const ACTIONS: [&str; 6] = [
     "profiles.getProfile",
     "profiles.PUT /profiles/{subject}",
 ];
-const NAMES: [&str; 4] = ["alice", "bob", "carol", ""];
+pub(crate) const NAMES: [&str; 4] = ["alice", "bob", "carol", ""];
+/// Declared roles and groups.
+pub(crate) const MEMBERS: [&str; 6] = ["reader", "clerk", "admin", "member", "auditors", "staff"];
 const TENANTS: [&str; 2] = ["acme", "globex"];
 
 #[derive(Debug, Clone)]
