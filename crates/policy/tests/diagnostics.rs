@@ -92,7 +92,7 @@ links:
   - { template: export, id: b, principal: 'staff' }
   - { template: export, id: c }
   - { template: export, id: d, principal: 'Group::"stuff"' }
-  - { template: export, id: e, principal: 'Team::"staff"' }
+  - { template: export, id: e, principal: 'Groop::"staff"' }
 "#;
     let links = RoleFile::parse("links.yaml", links).unwrap().links;
     insta::assert_snapshot!(refused(&Sources { files: vec![policies(template)], links, ..sources() }));
