@@ -134,6 +134,18 @@ fn a06_a_transfer_coding_that_is_not_chunked_alone() {
     framing.refuses_with(&framing.post(twice, chunks), &[400, 501]);
 }
 
+/// The connection must not go on behind such a request, not even where its body came in time to be read to its end.
+#[test]
+fn a06_a_second_fault_does_not_keep_the_connection_open() {
+    let framing = Framing::start();
+    let twice = "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n";
+    for fault in ["Host: localhost\r\n", "X-API-Key: a\r\nX-API-Key: b\r\n", "X_A: 1\r\n"] {
+        framing.refuses(&framing.post(&format!("{fault}{twice}"), "5\r\nhello\r\n0\r\n\r\n"));
+    }
+    let bad_target = framing.post(twice, "5\r\nhello\r\n0\r\n\r\n").replacen("/orders", "/orders/%00", 1);
+    framing.refuses(&bad_target);
+}
+
 #[test]
 fn a07_http_1_0_with_transfer_encoding() {
     let framing = Framing::start();
