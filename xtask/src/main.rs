@@ -3,6 +3,7 @@
 mod ci;
 mod demo;
 mod docs;
+mod mutate;
 mod step;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Command {
     Docs,
     /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
     Demo,
+    /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
+    Mutate(mutate::Mutate),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run_checks(),
         Command::Docs => docs::write(),
         Command::Demo => demo::run_demo(),
+        Command::Mutate(mutate) => mutate.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
