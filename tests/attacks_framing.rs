@@ -70,6 +70,11 @@ fn a01_content_length_and_transfer_encoding_together() {
     let smuggled = "0\r\n\r\nGET /open HTTP/1.1\r\nHost: localhost\r\n\r\n";
     framing.refuses(&framing.post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", smuggled));
     framing.refuses(&framing.post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", smuggled));
+    // What is no length is one too many all the same.
+    for length in ["18446744073709551621", "99999999999999999999999", "five", ""] {
+        framing
+            .refuses(&framing.post(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}\r\n"), smuggled));
+    }
 }
 
 #[test]
@@ -78,6 +83,8 @@ fn a02_two_content_lengths_that_differ() {
     framing.passes(&framing.post("Content-Length: 5\r\n", "hello"));
     framing.refuses(&framing.post("Content-Length: 5\r\nContent-Length: 6\r\n", "hello!"));
     framing.refuses(&framing.post("Content-Length: 6\r\nContent-Length: 5\r\n", "hello!"));
+    // One number, but two spellings, of which others may read but one.
+    framing.refuses(&framing.post("Content-Length: 5\r\nContent-Length: 005\r\n", "hello"));
 }
 
 #[test]
@@ -127,6 +134,18 @@ fn a06_a_transfer_coding_that_is_not_chunked_alone() {
     framing.refuses_with(&framing.post(twice, chunks), &[400, 501]);
 }
 
+/// The connection must not go on behind such a request, not even where its body came in time to be read to its end.
+#[test]
+fn a06_a_second_fault_does_not_keep_the_connection_open() {
+    let framing = Framing::start();
+    let twice = "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n";
+    for fault in ["Host: localhost\r\n", "X-API-Key: a\r\nX-API-Key: b\r\n", "X_A: 1\r\n"] {
+        framing.refuses(&framing.post(&format!("{fault}{twice}"), "5\r\nhello\r\n0\r\n\r\n"));
+    }
+    let bad_target = framing.post(twice, "5\r\nhello\r\n0\r\n\r\n").replacen("/orders", "/orders/%00", 1);
+    framing.refuses(&bad_target);
+}
+
 #[test]
 fn a07_http_1_0_with_transfer_encoding() {
     let framing = Framing::start();
@@ -169,6 +188,8 @@ fn a10_bare_lf_in_chunk_lines() {
         "5 5\r\nhello\r\n0\r\n\r\n",
         "10000000000000005\r\nhello\r\n0\r\n\r\n",
         "5\r\nhello!\r\n0\r\n\r\n",
+        "5;\0\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0;a=\u{b}\r\n\r\n",
     ] {
         let before = framing.gate.origin.seen();
         let answer = wire::until_close(&framing.gate, post(body).as_bytes());

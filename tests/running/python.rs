@@ -36,8 +36,7 @@ impl Drop for Server {
 
 /// Runs a module that must succeed; what it printed.
 pub fn module(name: &str, arguments: &[&str]) -> String {
-    let mut python = Command::new("python3");
-    let output = python.env("PYTHONPATH", packages()).args(["-m", name]).args(arguments).output().unwrap();
+    let output = interpreter().args(["-m", name]).args(arguments).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
     text
@@ -50,9 +49,16 @@ pub fn run(script: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn python(script: &str) -> Command {
+/// Python, with the packages on its path.
+pub fn interpreter() -> Command {
     let mut python = Command::new("python3");
-    python.env("PYTHONPATH", packages()).arg(PathBuf::from(PEERS).join(script));
+    python.env("PYTHONPATH", packages());
+    python
+}
+
+fn python(script: &str) -> Command {
+    let mut python = interpreter();
+    python.arg(PathBuf::from(PEERS).join(script));
     python
 }
 

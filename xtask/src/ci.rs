@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Debian packages that the tests use, by the command that shows whether they are there.
-const PREREQUISITES: [(&[&str], &str); 8] = [
+const PREREQUISITES: [(&[&str], &str); 11] = [
     (&["cc", "--version"], "gcc"),
     (&["curl", "--version"], "curl"),
     (&["node", "--version"], "nodejs"),
@@ -20,6 +20,9 @@ const PREREQUISITES: [(&[&str], &str); 8] = [
     (&["openssl", "version"], "openssl"),
     (&["testssl", "--version"], "testssl.sh"),
     (&["systemd-analyze", "--version"], "systemd"),
+    (&["nginx", "-v"], "nginx"),
+    (&["haproxy", "-v"], "haproxy"),
+    (&["apache2", "-v"], "apache2-bin"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

@@ -5,11 +5,13 @@ use http::{HeaderMap, HeaderName, header};
 use crate::{gate::Limits, refusal::Refusal};
 
 /// Fields that decide over a request, so that two of them would be two requests in one.
-static SINGLE: [HeaderName; 5] = [
+static SINGLE: [HeaderName; 6] = [
     header::HOST,
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
+    // Whether the body follows. nginx refuses two, and others do not.
+    header::EXPECT,
     HeaderName::from_static("x-api-key"),
 ];
 
@@ -34,6 +36,12 @@ pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal>
     if repeated {
         return Err(Refusal::RepeatedField);
     }
+    Ok(())
+}
+
+/// Refuses a body that could end in two places. This comes before all other checks: whatever else is wrong, the
+/// connection must not go on behind such a request.
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
     if is_chunked_alone(headers)? && headers.contains_key(header::CONTENT_LENGTH) {
         return Err(Refusal::BadFraming);
     }
@@ -150,12 +158,14 @@ mod tests {
     fn a_deciding_field_comes_once() {
         let twice = headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]);
         assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)));
+        let twice = headers(&[("expect", "100-continue"), ("expect", "200-ok")]);
+        assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)));
         assert!(check(&headers(&[("accept", "a"), ("accept", "b")]), &Limits::default()).is_ok());
     }
 
     #[test]
     fn a_body_is_framed_one_way() {
-        let framed = |pairs: &[(&str, &str)]| check(&headers(pairs), &Limits::default());
+        let framed = |pairs: &[(&str, &str)]| check_framing(&headers(pairs));
         let (chunked, length) = (("transfer-encoding", "Chunked"), ("content-length", "5"));
         assert!(framed(&[chunked]).is_ok() && framed(&[length]).is_ok());
         for pairs in [&[chunked, length][..], &[chunked, chunked], &[("transfer-encoding", "cow, chunked")]] {

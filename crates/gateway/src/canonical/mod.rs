@@ -35,6 +35,7 @@ impl Canonical {
         key_prefix: &str,
     ) -> Result<Box<Self>, Refusal> {
         let (mut parts, body) = request.into_parts();
+        fields::check_framing(&parts.headers)?;
         let body = Inbound::of(&parts, body);
         let wish = Wish::of(&mut parts);
         let wire = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);

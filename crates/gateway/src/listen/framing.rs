@@ -1,9 +1,10 @@
 //! Where messages of HTTP/1.1 begin and end, and what in their framing could be read in two ways.
 //!
-//! The HTTP library takes a bare LF for a line end, drops Content-Length where Transfer-Encoding came before it, and cuts
-//! fragments off targets. Each is lawful (RFC 9112 §2.2, §6.3), and each lets a request be another one for the server
-//! before or behind this one. Here they are faults. Everything else is left to the library, which must then refuse
-//! whatever this does not follow.
+//! The HTTP library takes a bare LF for a line end, drops Content-Length where Transfer-Encoding came before it or where
+//! another one says the same, takes any byte in a chunk's extension, and cuts fragments off targets. Each is lawful or
+//! nearly so (RFC 9112 §2.2, §6.3, §7.1.1), and each lets a request be another one for the server before or behind this
+//! one. Here they are faults. Everything else is left to the library, which must then refuse whatever this does not
+//! follow.
 
 use memchr::{memchr, memchr3};
 
@@ -14,8 +15,8 @@ pub(super) enum Verdict {
     Sound,
     /// The byte at this place in a head is a fault.
     FaultyHead(usize),
-    /// The byte at this place in the trailers is a fault.
-    FaultyTrailers(usize),
+    /// The byte at this place, after a chunk's size or in the trailers, is a fault.
+    FaultyBody(usize),
 }
 
 /// Follows the messages of one direction of a connection, byte by byte.
@@ -44,7 +45,7 @@ enum At {
     Chunk { left: u64 },
     /// In the lines after the last chunk.
     Trailers { line: bool },
-    /// The library refuses what is there, or has refused already.
+    /// Behind a fault.
     Refused,
 }
 
@@ -97,20 +98,24 @@ impl Name {
 }
 
 impl Head {
-    fn begin_value(&mut self) -> At {
+    /// The value of a field begins. A second Content-Length is a fault: the library keeps one of two that are the same
+    /// number, however they are spelled, and nothing behind it would know of the other.
+    fn begin_value(&mut self) -> Option<At> {
         let field = self.name.take();
         match field {
+            Field::ContentLength if self.length.is_some() => return None,
             Field::ContentLength => self.length = Some(0),
             Field::TransferEncoding => self.chunked = true,
             Field::Other => {}
         }
-        At::Value(field)
+        Some(At::Value(field))
     }
 
-    /// A digit of Content-Length; the library refuses numbers that are too large.
-    fn add_digit(&mut self, digit: u8) -> At {
-        self.length = self.length.and_then(|length| length.checked_mul(10)?.checked_add(digit.into()));
-        if self.length.is_some() { At::Value(Field::ContentLength) } else { At::Refused }
+    /// A digit of Content-Length. Numbers that are too large are a fault: the library does not look at them where it
+    /// drops the field for Transfer-Encoding's sake.
+    fn add_digit(&mut self, digit: u8) -> Option<At> {
+        self.length = Some(self.length?.checked_mul(10)?.checked_add(digit.into())?);
+        Some(At::Value(Field::ContentLength))
     }
 
     /// Framed in two ways at once.
@@ -142,10 +147,10 @@ impl Framing {
                 place += skipped;
                 continue;
             }
-            let in_trailers = matches!(self.at, At::Trailers { .. });
+            let in_body = matches!(self.at, At::Size(_) | At::Extension(_) | At::Trailers { .. });
             let Some(next) = self.step(*byte) else {
                 self.at = At::Refused;
-                return if in_trailers { Verdict::FaultyTrailers(place) } else { Verdict::FaultyHead(place) };
+                return if in_body { Verdict::FaultyBody(place) } else { Verdict::FaultyHead(place) };
             };
             (self.at, self.previous) = (next, *byte);
             place += 1;
@@ -195,12 +200,15 @@ impl Framing {
     fn step(&mut self, byte: u8) -> Option<At> {
         Some(match (self.at, byte) {
             (_, b'\n') => return self.end_line(),
-            (At::Request { spaces: 1 }, b'#') => return None,
+            // The library looks for nothing but the line end in an extension; others end the line at a NUL.
+            (At::Request { spaces: 1 }, b'#') | (At::Extension(_), 0..=0x08 | 0x0B | 0x0C | 0x0E..=0x1F | 0x7F) => {
+                return None;
+            }
             (At::Request { spaces }, b' ') => At::Request { spaces: spaces.saturating_add(1) },
-            (At::Name, b':') => self.head.begin_value(),
-            (At::Value(Field::ContentLength), b'0'..=b'9') => self.head.add_digit(byte - b'0'),
+            (At::Name, b':') => return self.head.begin_value(),
+            (At::Value(Field::ContentLength), b'0'..=b'9') => return self.head.add_digit(byte - b'0'),
             (At::Size(size), _) => match char::from(byte).to_digit(16) {
-                Some(digit) => size.checked_mul(16).map_or(At::Refused, |size| At::Size(size + u64::from(digit))),
+                Some(digit) => At::Size(size.checked_mul(16)? + u64::from(digit)),
                 None => At::Extension(size),
             },
             (At::Trailers { .. }, _) if byte != b'\r' => At::Trailers { line: true },
@@ -211,15 +219,17 @@ impl Framing {
     fn end_line(&mut self) -> Option<At> {
         let bare = self.previous != b'\r';
         Some(match self.at {
-            At::Request { .. } | At::Name | At::Value(_) | At::Trailers { .. } if bare => return None,
+            At::Request { .. } | At::Name | At::Value(_) | At::Size(_) | At::Extension(_) | At::Trailers { .. }
+                if bare =>
+            {
+                return None;
+            }
             At::Value(_) if self.head.is_ambiguous() => return None,
             At::Request { spaces: 0 } | At::Trailers { line: false } => At::Request { spaces: 0 },
             At::Request { .. } | At::Value(_) => At::Name,
             At::Name => self.head.end(),
-            // The library knows no bare LF here.
-            At::Size(_) | At::Extension(_) if bare => At::Refused,
             At::Size(0) | At::Extension(0) | At::Trailers { line: true } => At::Trailers { line: false },
-            At::Size(size) | At::Extension(size) => size.checked_add(2).map_or(At::Refused, |left| At::Chunk { left }),
+            At::Size(size) | At::Extension(size) => At::Chunk { left: size.checked_add(2)? },
             at @ (At::Body { .. } | At::Chunk { .. } | At::Refused) => at,
         })
     }
@@ -238,7 +248,7 @@ mod tests {
             singly = match framing.follow(&[byte]) {
                 Verdict::Sound => continue,
                 Verdict::FaultyHead(_) => Verdict::FaultyHead(place),
-                Verdict::FaultyTrailers(_) => Verdict::FaultyTrailers(place),
+                Verdict::FaultyBody(_) => Verdict::FaultyBody(place),
             };
             break;
         }
@@ -263,7 +273,6 @@ mod tests {
         ends("GET /%23 HTTP/1.1\r\nA: #\r\n\r\n");
         ends("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
         ends("POST / HTTP/1.1\r\ncontent-LENGTH:\t5 \r\nA: 1\r\n\r\na\nb\n\n");
-        ends("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\na\nb\n\n");
         ends("POST / HTTP/1.1\r\nContent-Length-Not: 5\r\n\r\n");
         ends("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\na\nb\n\n\r\nA\r\n\n123456789\r\n0\r\n\r\n");
         ends("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: 1\r\nB: 2\r\n\r\n");
@@ -277,13 +286,27 @@ mod tests {
             ("GET / HTTP/1.1\r\nA: 1", "\nB: 2\r\n"),
             ("GET / HTTP/1.1\r\nA: 1\r\n", "\n"),
             ("POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r", "\n\r\n"),
+            ("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length", ": 05\r\n\r\n"),
             ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nA: 1\r\nContent-Length: 5\r", "\n\r\n"),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1844674407370955161", "6\r\n\r\n"),
         ] {
             assert_eq!(follow(&format!("{before}{fault}")), Verdict::FaultyHead(before.len()), "{before:?}");
         }
-        for (before, fault) in [("0\r\n", "\n"), ("0\r\nA: 1", "\n\r\n"), ("1\r\na\r\n0\r\nA: 1\r\n", "\n")] {
+        for (before, fault) in [
+            ("0\r\n", "\n"),
+            ("0\r\nA: 1", "\n\r\n"),
+            ("1\r\na\r\n0\r\nA: 1\r\n", "\n"),
+            ("", "\n0\r\n\r\n"),
+            ("1", "\na\r\n0\r\n\r\n"),
+            ("1;a", "\na\r\n0\r\n\r\n"),
+            ("1000000000000000", "0\r\n"),
+            ("ffffffffffffffff\r", "\n"),
+            ("1;", "\0\r\na\r\n0\r\n\r\n"),
+            ("1;a=\t\"b", "\u{7f}\"\r\na\r\n0\r\n\r\n"),
+            ("1\r\na\r\n0;", "\u{1}\r\n\r\n"),
+        ] {
             let before = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{before}");
-            assert_eq!(follow(&format!("{before}{fault}")), Verdict::FaultyTrailers(before.len()), "{before:?}");
+            assert_eq!(follow(&format!("{before}{fault}")), Verdict::FaultyBody(before.len()), "{before:?}");
         }
     }
 }
