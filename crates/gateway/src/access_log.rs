@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use config::AccessLog;
@@ -250,7 +250,7 @@ impl Drop for Record {
             refusal,
             duration,
         });
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let at = self.gate.clock.wall(self.started + duration);
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());

@@ -9,7 +9,7 @@ use crate::{
     authenticate::Identity,
     authorize::{self, Authorized},
     body::{BodyFault, Inbound, Outbound},
-    canonical::{Canonical, strip_for_upstream},
+    canonical::{Canonical, Host, strip_for_upstream},
     gate::Gate,
     listen::Peer,
     recent::Stage,
@@ -104,7 +104,7 @@ fn outgoing(
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    let host = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
+    let host = host_value(&host, &headers)?;
     headers.insert(FORWARDED_HOST, host.clone());
     headers.insert(header::HOST, host);
     headers.insert(FORWARDED_FOR, forwarded_for);
@@ -133,6 +133,14 @@ fn outgoing(
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// The canonical host as a field's value: the client's own where that is it already.
+fn host_value(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
+    match headers.get(header::HOST) {
+        Some(value) if value.as_bytes() == host.as_str().as_bytes() => Ok(value.clone()),
+        Some(_) | None => HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost),
+    }
 }
 
 /// The client's address, after those that a trusted proxy vouches for.
@@ -175,16 +183,23 @@ fn break_of(error: &hyper::Error) -> &'static str {
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    for name in [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ] {
+    let hops: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
+    for name in &hops {
         headers.remove(name);
     }
+}
+
+/// Fields about the connection to the upstream (RFC 9110 §7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
+    hash::{BuildHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -36,10 +37,18 @@ struct Numbers {
 type RouteLabels = Option<Arc<Labels>>;
 
 /// What a route is called in metrics.
-#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Labels {
+    /// Of the names, so that they are not hashed again for each request.
+    hash: u64,
     api: String,
     route: String,
+}
+
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,7 +85,9 @@ pub(crate) struct Observation<'a> {
 
 impl Labels {
     pub(crate) fn new(api: &str, route: &str) -> Arc<Self> {
-        Arc::new(Self { api: api.to_owned(), route: route.to_owned() })
+        // Labels of one name are equal in all configurations, and so must their hashes be.
+        let hash = foldhash::fast::FixedState::default().hash_one((api, route));
+        Arc::new(Self { hash, api: api.to_owned(), route: route.to_owned() })
     }
 }
 

@@ -333,6 +333,14 @@ async fn work(current: Arc<Current>, sockets: Vec<std::net::TcpListener>, mut st
     }
     let (swept, clock) = (Arc::clone(&current), Arc::clone(&current.gate().clock));
     tokio::spawn(async move { sweeper.run(&clock, || swept.gate().snapshot.patience).await });
+    let ticking = Arc::clone(&current);
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            interval.tick().await;
+            ticking.gate().pools.tick();
+        }
+    });
     let flushed = Arc::clone(&current);
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_millis(200));

@@ -76,38 +76,41 @@ pub(crate) fn strip_for_upstream(headers: &mut HeaderMap) {
 }
 
 fn is_forbidden(name: &str) -> bool {
-    EXACT.binary_search(&name).is_ok()
+    is_forbidden_exactly(name)
         || (name.starts_with(['c', 'p', 'x']) && PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// Sorted.
-const EXACT: &[&str] = &[
-    "connection",
-    "forwarded",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "remote-user",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "true-client-ip",
-    "upgrade",
-    "via",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-host",
-    "x-original-method",
-    "x-original-uri",
-    "x-original-url",
-    "x-real-ip",
-    "x-request-id",
-    "x-rewrite-url",
-];
+/// A match is told apart by length first, which costs less than a search for the names that are not here.
+fn is_forbidden_exactly(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "forwarded"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "remote-user"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "true-client-ip"
+            | "upgrade"
+            | "via"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "x-http-method"
+            | "x-http-method-override"
+            | "x-method-override"
+            | "x-original-host"
+            | "x-original-method"
+            | "x-original-uri"
+            | "x-original-url"
+            | "x-real-ip"
+            | "x-request-id"
+            | "x-rewrite-url"
+    )
+}
 
 /// Beginning with `c`, `p` or `x`.
 const PREFIXES: &[&str] = &[
@@ -140,8 +143,8 @@ mod tests {
 
     #[test]
     fn the_forbidden_names_are_where_the_search_looks() {
-        assert!(EXACT.is_sorted() && PREFIXES.iter().all(|prefix| prefix.starts_with(['c', 'p', 'x'])));
-        assert!(EXACT.iter().chain(PREFIXES).all(|name| is_forbidden(name)));
+        assert!(PREFIXES.iter().all(|prefix| prefix.starts_with(['c', 'p', 'x']) && is_forbidden(prefix)));
+        assert!(["connection", "x-http-method-override", "te"].into_iter().all(is_forbidden));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Listeners: from a socket to a connection whose peer is known.
 
 mod accept;
+mod aside;
 mod authority;
 mod census;
 mod client_chain;
