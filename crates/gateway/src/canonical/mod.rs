@@ -4,7 +4,7 @@ mod fields;
 mod host;
 mod path;
 
-use http::{HeaderMap, Method, Request, header, uri::PathAndQuery};
+use http::{HeaderMap, Method, Request, header, request::Parts, uri::PathAndQuery};
 use hyper::body::Incoming;
 
 pub use path::{CanonicalPath, NotCanonical};
@@ -34,9 +34,19 @@ impl Canonical {
         limits: &Limits,
         key_prefix: &str,
     ) -> Result<Box<Self>, Refusal> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        Self::from_head(parts, |parts| Inbound::of(parts, body), limits, key_prefix)
+    }
+
+    /// The same, with a body that is taken once its framing is known to be sound.
+    pub(crate) fn from_head(
+        mut parts: Parts,
+        body: impl FnOnce(&Parts) -> Inbound,
+        limits: &Limits,
+        key_prefix: &str,
+    ) -> Result<Box<Self>, Refusal> {
         fields::check_framing(&parts.headers)?;
-        let body = Inbound::of(&parts, body);
+        let body = body(&parts);
         let wish = Wish::of(&mut parts);
         let wire = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         if wire.len() > limits.target_bytes {

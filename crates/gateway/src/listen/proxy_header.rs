@@ -62,7 +62,7 @@ async fn read_line(stream: &mut TcpStream, header: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Whom a whole header names.
-pub(super) fn source(header: &[u8]) -> Result<Option<SocketAddr>> {
+pub(crate) fn source(header: &[u8]) -> Result<Option<SocketAddr>> {
     match HeaderResult::parse(header) {
         HeaderResult::V1(Ok(header)) => match header.addresses {
             v1::Addresses::Tcp4(of) => Ok(Some((of.source_address, of.source_port).into())),
