@@ -57,6 +57,7 @@ impl Canonical {
             return Err(Refusal::BadTarget);
         }
         fields::check(&parts.headers, limits)?;
+        fields::join_cookies(&mut parts.headers)?;
         let host = host_of(&parts.uri, &parts.headers)?;
         let path = CanonicalPath::parse(parts.uri.path()).map_err(|_| Refusal::BadTarget)?;
         let query = parts.uri.query().map(path::check_query).transpose().map_err(|_| Refusal::BadTarget)?;
