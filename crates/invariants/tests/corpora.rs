@@ -5,7 +5,7 @@
 use std::{env, fs, panic, path::Path};
 
 /// Changed seeds for each target; `PORTCULLIS_FUZZ_ROUNDS` says otherwise.
-const ROUNDS: u64 = 4_000;
+const ROUNDS: u64 = 10_000;
 const LONGEST: usize = 16 * 1024;
 
 #[test]

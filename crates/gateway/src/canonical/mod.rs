@@ -65,6 +65,8 @@ impl Canonical {
             return Err(Refusal::CredentialInUrl);
         }
         let target = match parts.uri.path_and_query() {
+            // `http://host` has no path, and nothing would be sent for it (RFC 9112 §3.2.1).
+            Some(_) if path.as_str() == "/" && query.is_none() => PathAndQuery::from_static("/"),
             Some(target) if target.path() == path.as_str() => target.clone(),
             Some(_) | None => assemble(path.as_str(), query)?,
         };
@@ -109,4 +111,27 @@ fn carries_credential(query: &str, key_prefix: &str) -> bool {
             let name = pair.split('=').next().unwrap_or_default();
             CREDENTIAL_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name))
         })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http::Uri;
+
+    use super::*;
+
+    fn target(raw: &'static str) -> String {
+        let request = Request::get(raw).header("host", "a.example").body(()).unwrap();
+        let canonical = Canonical::from_head(request.into_parts().0, |_| Inbound::none(), &Limits::default(), "key_");
+        Uri::from(canonical.unwrap().target).to_string()
+    }
+
+    #[test]
+    fn what_is_sent_has_a_path_even_where_the_target_had_none() {
+        assert_eq!(target("http://a.example"), "/");
+        assert_eq!(target("http://a.example/"), "/");
+        assert_eq!(target("/x/../"), "/");
+        assert_eq!(target("/x/../?a"), "/?a");
+        assert_eq!(target("http://a.example/x?a"), "/x?a");
+    }
 }
