@@ -3,6 +3,7 @@
 mod ci;
 mod demo;
 mod docs;
+mod fuzz;
 mod mutate;
 mod reproduce;
 mod soak;
@@ -35,6 +36,8 @@ enum Command {
     },
     /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
     Demo,
+    /// Runs the fuzz targets under libFuzzer.
+    Fuzz(fuzz::Fuzz),
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Reproduce => reproduce::run_reproduce(),
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Mutate(mutate) => mutate.run(),
     };
     match outcome {

@@ -3,6 +3,7 @@
 
 pub mod diagnostics;
 pub mod refusals;
+pub mod warnings;
 
 /// What a code means.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, then diagnostics, each in order.
+/// All entries: refusals, then diagnostics, then warnings, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    refusals::ALL.iter().chain(diagnostics::ALL).copied()
+    refusals::ALL.iter().chain(diagnostics::ALL).chain(warnings::ALL).copied()
 }

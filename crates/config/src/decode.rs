@@ -2,6 +2,7 @@
 
 mod apis;
 mod balance;
+mod catch_alls;
 mod cors;
 mod files;
 mod global;
@@ -32,18 +33,28 @@ pub(crate) struct Context {
     base: PathBuf,
     now: u64,
     findings: RefCell<Vec<Finding>>,
+    warnings: RefCell<Vec<Finding>>,
     files: RefCell<Vec<PathBuf>>,
     secret_files: RefCell<Vec<PathBuf>>,
 }
 
 impl Context {
     pub(crate) fn new(base: &Path, now: u64, findings: Vec<Finding>) -> Self {
-        let (files, secret_files) = (RefCell::default(), RefCell::default());
-        Self { base: base.to_owned(), now, findings: RefCell::new(findings), files, secret_files }
+        let (warnings, files, secret_files) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { base: base.to_owned(), now, findings: RefCell::new(findings), warnings, files, secret_files }
     }
 
     pub(crate) fn report(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.findings.borrow_mut().push(Finding { code, span, message: message.into(), help: help.into() });
+    }
+
+    /// Like `report`, for what does not keep the file from being used.
+    pub(crate) fn warn(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.warnings.borrow_mut().push(Finding { code, span, message: message.into(), help: help.into() });
+    }
+
+    pub(crate) fn take_warnings(&self) -> Vec<Finding> {
+        self.warnings.take()
     }
 
     pub(crate) fn into_findings(self) -> Vec<Finding> {
@@ -68,7 +79,19 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let (listeners, apis) = (listeners?, apis?);
     let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
-    Some(Config { listeners, data, issuers, apis, trusted_proxies, limits, monitoring, workers, files, secret_files })
+    Some(Config {
+        listeners,
+        data,
+        issuers,
+        apis,
+        trusted_proxies,
+        limits,
+        monitoring,
+        workers,
+        files,
+        secret_files,
+        warnings: None,
+    })
 }
 
 /// The items of a list that must not be empty.

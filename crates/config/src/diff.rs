@@ -107,6 +107,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         workers: _,
         files: _,
         secret_files: _,
+        warnings: _,
     } = old;
     let mut changes = routes::compare(old, new);
     changes.extend(listeners::compare(old, new));

@@ -182,6 +182,7 @@ pub(crate) static MONITORING: Shape = Shape {
         key("address", Kind::Text),
         key("access_log", Kind::TextOr(&LOG_OFF)),
         key("traces", Kind::Object(&TRACES)),
+        key("trace_context", Kind::Text),
     ],
 };
 

@@ -1,6 +1,8 @@
 //! From a path or a text to a configuration.
 
 use std::{
+    fs::File,
+    io::{self, Read},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -13,13 +15,16 @@ use crate::{
     yaml,
 };
 
+/// Largest file that is read, in bytes. Bundles of all authorities in the world have less than one MiB.
+const LARGEST: u64 = 8 << 20;
+
 /// Reads the file and every file it names; relative paths start at its folder.
 ///
 /// # Errors
 /// All mistakes found, at least one.
 pub fn load(path: &Path) -> Result<Config, Report> {
     let base = path.parent().unwrap_or_else(|| Path::new(""));
-    match std::fs::read_to_string(path) {
+    match bounded(path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other)) {
         Ok(text) => load_str(&text, path, base),
         Err(error) => {
             let finding = Finding {
@@ -30,6 +35,20 @@ pub fn load(path: &Path) -> Result<Config, Report> {
             };
             Err(Report::new(path, "", vec![finding]))
         }
+    }
+}
+
+/// The bytes of a file. A device or a pipe may have no end, and this must have one before the gateway can start.
+pub(crate) fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    // All at once: a buffer that grows would leave copies of a secret behind.
+    let expected = file.metadata()?.len().min(LARGEST);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default() + 1);
+    let count = file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(count).is_ok_and(|count| count <= LARGEST) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::from(io::ErrorKind::FileTooLarge))
     }
 }
 
@@ -52,9 +71,10 @@ pub fn load_str_at(text: &str, path: &Path, base_dir: &Path, now: u64) -> Result
     let tree = yaml::parse(text, &mut findings);
     let cx = Context::new(base_dir, now, findings);
     let config = tree.and_then(|tree| decode::file(&cx, &tree));
+    let warnings = Report::warnings(path, text, cx.take_warnings());
     let mut findings = cx.into_findings();
     match config {
-        Some(config) if findings.is_empty() => Ok(config),
+        Some(config) if findings.is_empty() => Ok(Config { warnings, ..config }),
         _ => {
             if findings.is_empty() {
                 // A decoder gave nothing without saying why. Refuse the file rather than run half of it.

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 pub use listeners::*;
 pub use upstreams::*;
 
+use crate::Report;
+
 /// A whole, valid configuration.
 #[derive(Debug)]
 pub struct Config {
@@ -38,6 +40,8 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// Files that secrets were read from (`file:`), in the order of the file.
     pub secret_files: Vec<PathBuf>,
+    /// What may not mean what it says, though it can be run.
+    pub warnings: Option<Report>,
 }
 
 /// Name of an issuer in the file.
@@ -277,8 +281,20 @@ pub struct Monitoring {
     pub address: Option<SocketAddr>,
     /// Where the access log goes.
     pub access_log: AccessLog,
-    /// Where spans go; `None` makes none, and leaves what clients say of their traces as it is.
+    /// Where spans go; `None` makes none.
     pub traces: Option<Traces>,
+    /// Whose traces go on through the gateway.
+    pub trace_context: TraceContext,
+}
+
+/// Whose `traceparent` and `tracestate` (W3C Trace Context) are believed. Those of everybody else end at the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceContext {
+    /// Those of trusted proxies. The default: a stranger's would join strangers' requests to traces of one's own, and
+    /// choose which of them are kept.
+    TrustedProxies,
+    /// Everybody's.
+    Anyone,
 }
 
 /// Spans of a share of the requests.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 
 use crate::codes::{self, diagnostics};
 
@@ -31,9 +31,10 @@ pub struct Finding {
     pub help: String,
 }
 
-/// All mistakes of a configuration, in the order of the file. Never empty.
+/// All mistakes of a configuration, or all that it is warned of, in the order of the file. Never empty.
 #[derive(Debug)]
 pub struct Report {
+    severity: Severity,
     path: PathBuf,
     source: String,
     findings: Vec<Finding>,
@@ -43,7 +44,14 @@ impl Report {
     pub(crate) fn new(path: &Path, source: &str, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|f| (f.span, f.code.id));
         findings.dedup_by(|a, b| a.span == b.span && a.code.id == b.code.id && a.message == b.message);
-        Self { path: path.to_owned(), source: hide_secrets(source, &findings), findings }
+        let source = hide_secrets(source, &findings);
+        Self { severity: Severity::Error, path: path.to_owned(), source, findings }
+    }
+
+    /// Findings that do not keep the file from being used; none is no report.
+    pub(crate) fn warnings(path: &Path, source: &str, findings: Vec<Finding>) -> Option<Self> {
+        let some = Some(findings).filter(|findings| !findings.is_empty())?;
+        Some(Self { severity: Severity::Warning, ..Self::new(path, source, some) })
     }
 
     /// The mistakes, in the order of the file.
@@ -59,7 +67,7 @@ impl Report {
         let source = NamedSource::new(self.path.display().to_string(), self.source.clone());
         let mut out = String::new();
         for finding in &self.findings {
-            if handler.render_report(&mut out, &Shown { finding, source: &source }).is_err() {
+            if handler.render_report(&mut out, &Shown { finding, source: &source, severity: self.severity }).is_err() {
                 // Formatting into a `String` does not fail; were it to, the cause must still be seen.
                 out.push_str(&finding.message);
             }
@@ -114,6 +122,7 @@ fn hide_secrets(source: &str, findings: &[Finding]) -> String {
 struct Shown<'a> {
     finding: &'a Finding,
     source: &'a NamedSource<String>,
+    severity: Severity,
 }
 
 impl fmt::Debug for Shown<'_> {
@@ -133,6 +142,10 @@ impl std::error::Error for Shown<'_> {}
 impl Diagnostic for Shown<'_> {
     fn code(&self) -> Option<Box<dyn fmt::Display + '_>> {
         Some(Box::new(self.finding.code.id))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
     }
 
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {

@@ -52,6 +52,16 @@ fn the_examples_load_as_written() {
 }
 
 #[test]
+fn catch_alls_that_are_laxer_than_what_they_nearly_have_are_warned_of() {
+    let config = load("tests/warned", "lax_catch_all.yaml", folder().path()).unwrap();
+    insta::assert_snapshot!("lax_catch_all", config.warnings.expect("warnings").render(false, 100));
+    for name in ["beginner.yaml", "full.yaml"] {
+        let warnings = load("examples", name, folder().path()).unwrap().warnings;
+        assert!(warnings.is_none(), "{}", warnings.unwrap());
+    }
+}
+
+#[test]
 fn a_literal_secret_is_not_shown() {
     let report = load("tests/broken", "literal_secret.yaml", folder().path()).unwrap_err();
     assert!(!report.render(false, 100).contains("horse") && !report.to_json().to_string().contains("horse"));

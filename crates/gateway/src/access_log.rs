@@ -170,7 +170,10 @@ impl Record {
         peer.pulse.request_began();
         let request_id = gate.ids.next();
         let tracer = gate.snapshot.tracer.as_ref();
-        let place = tracer.map(|tracer| Box::new(tracer.place(request.headers(), &request_id)));
+        let place = tracer.map(|tracer| {
+            let told = Some(request.headers()).filter(|_| gate.snapshot.continues_trace(peer));
+            Box::new(tracer.place(told, &request_id))
+        });
         Box::new(Self {
             request_id,
             gate: Arc::clone(gate),

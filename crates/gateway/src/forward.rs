@@ -15,6 +15,7 @@ use crate::{
     recent::Stage,
     refusal::Refusal,
     route::Route,
+    traces,
     tunnel::{self, Guest},
     upstream::{Errand, PooledBody, SendError, Sender},
     watch::unix_now,
@@ -110,8 +111,10 @@ fn outgoing(
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
     headers.insert(REQUEST_ID, record.request_id.header_value());
-    if let Some(place) = &record.place {
-        place.add_fields(&mut headers);
+    match &record.place {
+        Some(place) => place.add_fields(&mut headers),
+        None if gate.snapshot.continues_trace(peer) => {}
+        None => traces::remove_fields(&mut headers),
     }
     if let Identity::Known(caller) = identity {
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
@@ -146,12 +149,13 @@ fn host_value(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, Refusal> 
 /// The client's address, after those that a trusted proxy vouches for.
 fn forwarded_for(gate: &Gate, peer: &Peer, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
     let address = peer.address.ip().to_canonical();
-    let trusted = gate.snapshot.trusted_proxies.iter().any(|network| network.contains(&address));
-    let before = headers.get(FORWARDED_FOR).filter(|_| trusted).and_then(|value| value.to_str().ok());
-    match before {
-        None => Ok(peer.address_value.clone()),
-        Some(before) => HeaderValue::try_from(format!("{before}, {address}")).map_err(|_| Refusal::Internal),
+    if !gate.snapshot.trusts(peer) || !headers.contains_key(FORWARDED_FOR) {
+        return Ok(peer.address_value.clone());
     }
+    // Some proxies add a line of their own below the client's: the last one is the one they vouch for.
+    let before = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned);
+    let all: Vec<String> = before.chain([address.to_string()]).collect();
+    HeaderValue::try_from(all.join(", ")).map_err(|_| Refusal::Internal)
 }
 
 fn refusal_of(error: &SendError) -> Refusal {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use config::{ClientCertificates, Issuer, IssuerName};
+use config::{ClientCertificates, Issuer, IssuerName, TraceContext};
 use ipnet::IpNet;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     identity_token::IdentitySigner,
     issuer::KeySets,
     limit::Limiter,
-    listen::Entrance,
+    listen::{Entrance, Peer},
     metrics::Metrics,
     recent::Ring,
     request_id::RequestIds,
@@ -44,6 +44,7 @@ pub(crate) struct Snapshot {
     pub(crate) entrances: Vec<Arc<Entrance>>,
     pub(crate) patience: Patience,
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) trace_context: TraceContext,
     /// Unix seconds.
     pub(crate) loaded_at: u64,
 }
@@ -52,6 +53,20 @@ impl Snapshot {
     /// Whose certificates a listener takes.
     pub(crate) fn client_rules(&self, listener: usize) -> Option<&Arc<ClientCertificates>> {
         self.entrances.get(listener)?.tls.as_ref()?.clients.as_ref()
+    }
+
+    /// Whether what a peer says of those behind it is believed.
+    pub(crate) fn trusts(&self, peer: &Peer) -> bool {
+        let address = peer.address.ip().to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether a peer's trace goes on.
+    pub(crate) fn continues_trace(&self, peer: &Peer) -> bool {
+        match self.trace_context {
+            TraceContext::Anyone => true,
+            TraceContext::TrustedProxies => self.trusts(peer),
+        }
     }
 }
 
@@ -122,7 +137,7 @@ impl From<&config::GlobalLimits> for Limits {
     }
 }
 
-#[cfg(test)]
+/// Those of a configuration that says nothing of them.
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -31,6 +31,8 @@ mod traces;
 mod tunnel;
 pub(crate) mod upstream;
 mod watch;
+#[doc(hidden)]
+pub mod workbench;
 
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use recent::{Position, Recent, Step, StepOutcome, Story};

@@ -197,6 +197,13 @@ impl Running {
     }
 }
 
+/// A gate without listeners, workers or anything that is shared between them. Must be called within a tokio runtime.
+pub(crate) fn idle_gate(config: Config, sources: Sources) -> Result<Gate, StartError> {
+    let census = Census::new(config.limits.connections, config.limits.connections_per_address);
+    let identity = Arc::new(IdentitySigner::open(&config.data)?);
+    Ok(Plan::new(config, sources, identity, &census, None)?.gate(Lasting::new()?))
+}
+
 /// A worker's sockets. A port of 0 is chosen by the first worker, which puts it where the others find it.
 fn bind_all(
     addresses: &mut [SocketAddr],
@@ -276,6 +283,7 @@ impl Plan {
             sources,
             entrances,
             patience: Patience::from(&config.limits),
+            trace_context: config.monitoring.trace_context,
             tracer: config.monitoring.traces.as_ref().map(Tracer::start),
             loaded_at: unix_now(),
         };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, cors, every, routes, some_items, template,
+    Context, catch_alls, cors, every, routes, some_items, template,
     upstreams::{self, Upstreams},
     values,
 };
@@ -28,6 +28,7 @@ pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Ap
             shadowed(cx, node, api, other);
         }
     }
+    catch_alls::check(cx, &placed);
     decoded.into_iter().collect()
 }
 

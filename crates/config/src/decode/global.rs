@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Context, reason, values};
-use crate::{AccessLog, GlobalLimits, Monitoring, Traces, codes::diagnostics, yaml::Node};
+use crate::{AccessLog, GlobalLimits, Monitoring, TraceContext, Traces, codes::diagnostics, yaml::Node};
 
 const MAX_WORKERS: usize = 1024;
 
@@ -102,6 +102,19 @@ pub(super) fn monitoring(cx: &Context, node: Option<&Node>) -> Monitoring {
         address: get("address").and_then(|address| monitoring_address(cx, address)),
         access_log: get("access_log").and_then(|log| access_log(cx, log)).unwrap_or(AccessLog::Stdout),
         traces: get("traces").and_then(|traces| self::traces(cx, traces)),
+        trace_context: get("trace_context").map_or(TraceContext::TrustedProxies, |n| trace_context(cx, n)),
+    }
+}
+
+fn trace_context(cx: &Context, node: &Node) -> TraceContext {
+    match node.text() {
+        Some("anyone") => TraceContext::Anyone,
+        Some("trusted_proxies") | None => TraceContext::TrustedProxies,
+        Some(other) => {
+            let message = format!("`{other}` is not whose traces go on");
+            cx.report(&diagnostics::BAD_CHOICE, node.span, message, "Write `trusted_proxies` or `anyone`.");
+            TraceContext::TrustedProxies
+        }
     }
 }
 

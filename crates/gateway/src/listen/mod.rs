@@ -21,6 +21,9 @@ use http::HeaderValue;
 pub(crate) use accept::{Entrance, bind, serve, share};
 pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
+pub(crate) use framing::{Framing, Verdict};
+pub(crate) use proxy_header::source;
+pub(crate) use strict::Strict;
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
 use crate::{authenticate::CertificateHolder, gate::Current, watch::Pulse};
