@@ -119,6 +119,15 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     changes
 }
 
+/// What the two configurations tell policies differently, apart from what the policies themselves say: who has which role
+/// or attribute, and which routes are decided by them at all.
+pub fn policy_changes(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = policies::of_facts_and_routes(old, new);
+    changes.sort();
+    changes.dedup();
+    changes
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

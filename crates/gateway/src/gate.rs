@@ -9,7 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use config::{ClientCertificates, Issuer, IssuerName};
+use config::{ClientCertificates, Issuer, IssuerName, Policies};
 use ipnet::IpNet;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     limit::Limiter,
     listen::Entrance,
     metrics::Metrics,
+    policies::Decisions,
     recent::Ring,
     request_id::RequestIds,
     route::Routes,
@@ -44,6 +45,7 @@ pub(crate) struct Snapshot {
     pub(crate) entrances: Vec<Arc<Entrance>>,
     pub(crate) patience: Patience,
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) policies: Option<Arc<Policies>>,
     /// Unix seconds.
     pub(crate) loaded_at: u64,
 }
@@ -92,6 +94,7 @@ pub(crate) struct Gate {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) pools: Pools,
     pub(crate) verified: Verified,
+    pub(crate) decisions: Decisions,
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,
