@@ -28,6 +28,8 @@ pub(crate) enum Request {
         owner: String,
         name: String,
         scopes: Vec<String>,
+        roles: Vec<String>,
+        tenant: Option<String>,
         expires_in: u64,
     },
     ListKeys,
@@ -41,6 +43,10 @@ pub(crate) enum Request {
     Reload,
     /// What became of the request with this id.
     Find {
+        id: String,
+    },
+    /// Why policies decided over the request with this id as they did.
+    Why {
         id: String,
     },
     /// What ended since; without a position, only where that is now.
@@ -65,6 +71,9 @@ pub(crate) enum Answer {
         keys: Vec<KeyRecord>,
     },
     Reloaded,
+    Why {
+        text: String,
+    },
     /// Stories of requests, oldest first, and where they end.
     Requests {
         requests: Vec<serde_json::Value>,

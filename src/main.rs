@@ -10,6 +10,7 @@ mod failure;
 mod key;
 mod key_source;
 mod output;
+mod policy;
 mod protect;
 mod reload;
 mod sandbox;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Schema } => schema::run(),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Key { command } => key::run(command),
+        Command::Policy { command } => policy::run(command),
         Command::Reload(arguments) => reload::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
         Command::Protect(arguments) => protect::run(&arguments),

@@ -12,6 +12,7 @@ mod cell;
 mod issuers;
 mod limits;
 mod listeners;
+mod policies;
 mod reasons;
 mod routes;
 mod rules;
@@ -100,6 +101,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         listeners: _,
         issuers: _,
         apis: _,
+        policies: _,
         trusted_proxies: _,
         limits: _,
         monitoring: _,
@@ -112,6 +114,16 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let mut changes = routes::compare(old, new);
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));
+    changes.extend(policies::compare(old, new));
+    changes.sort();
+    changes.dedup();
+    changes
+}
+
+/// What the two configurations tell policies differently, apart from what the policies themselves say: who has which role
+/// or attribute, and which routes are decided by them at all.
+pub fn policy_changes(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = policies::of_facts_and_routes(old, new);
     changes.sort();
     changes.dedup();
     changes

@@ -24,6 +24,7 @@ use crate::{
     gate::Gate,
     listen::Peer,
     metrics::Observation,
+    policies::Note,
     recent::{Ended, Marks, Stage, Story},
     refusal::Refusal,
     request_id::RequestId,
@@ -130,6 +131,8 @@ pub(crate) struct Record {
     marks: Marks,
     /// Where it stands among others, if traces are made.
     pub(crate) place: Option<Box<Place>>,
+    /// What policies made of it.
+    pub(crate) judged: Note,
 }
 
 /// A line of the log.
@@ -158,6 +161,12 @@ struct Line<'a> {
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retried: bool,
     sent: u64,
@@ -191,6 +200,7 @@ impl Record {
             sent: 0,
             marks: Marks::default(),
             place,
+            judged: None,
         })
     }
 
@@ -268,6 +278,7 @@ impl Drop for Record {
             refusal,
             marks: self.marks,
             micros,
+            judged: self.judged.take(),
         };
         if let (Some(tracer), Some(place)) = (&self.gate.snapshot.tracer, self.place.take()) {
             tracer.end(*place, || Story::of(&ended));
@@ -297,6 +308,9 @@ impl Record {
             status,
             code: self.code,
             reason: self.reason,
+            policies: self.judged.as_ref().map(|judged| judged.decision.ids().collect()),
+            faults: self.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
+            shadow: self.judged.as_ref().and_then(|judged| judged.shadow_text()),
             retried: self.retried,
             sent: self.sent,
             duration_us: micros,

@@ -73,6 +73,8 @@ pub(crate) struct Inbound {
     pace: Option<Pace>,
     /// Turns true when all of it was taken.
     ended: Option<Arc<AtomicBool>>,
+    /// A body that was read already, whole and within its limits.
+    held: Option<Bytes>,
 }
 
 /// The clock of a body that did not come all at once.
@@ -87,12 +89,19 @@ impl Inbound {
     pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
         // A client that waits for 100 (Continue) sends nothing.
         let drained = !parts.headers.contains_key(header::EXPECT);
-        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
     }
 
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
+    }
+
+    /// A body that was read whole.
+    pub(crate) fn held(bytes: Bytes) -> Self {
+        let mut body = Self::none();
+        body.held = Some(bytes).filter(|bytes| !bytes.is_empty());
+        body
     }
 
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
@@ -136,6 +145,10 @@ impl Body for Inbound {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if let Some(bytes) = self.held.take() {
+            self.end();
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let polled = Pin::new(inner).poll_frame(cx);
         if polled.is_pending() {
@@ -164,10 +177,13 @@ impl Body for Inbound {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.held.is_none() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(bytes) = &self.held {
+            return SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        }
         self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

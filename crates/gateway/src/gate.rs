@@ -9,7 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use config::{ClientCertificates, Issuer, IssuerName, TraceContext};
+use config::{ClientCertificates, Issuer, IssuerName, Policies, TraceContext};
 use ipnet::IpNet;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     limit::Limiter,
     listen::{Entrance, Peer},
     metrics::Metrics,
+    policies::Decisions,
     recent::Ring,
     request_id::RequestIds,
     route::Routes,
@@ -45,6 +46,7 @@ pub(crate) struct Snapshot {
     pub(crate) patience: Patience,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) trace_context: TraceContext,
+    pub(crate) policies: Option<Arc<Policies>>,
     /// Unix seconds.
     pub(crate) loaded_at: u64,
 }
@@ -107,6 +109,7 @@ pub(crate) struct Gate {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) pools: Pools,
     pub(crate) verified: Verified,
+    pub(crate) decisions: Decisions,
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,

@@ -31,6 +31,7 @@ pub(crate) struct Metrics(Mutex<Numbers>);
 struct Numbers {
     durations: HashMap<Answered, Histogram, foldhash::fast::RandomState>,
     refusals: HashMap<Refused, u64, foldhash::fast::RandomState>,
+    shadows: HashMap<Shadowed, u64, foldhash::fast::RandomState>,
 }
 
 /// Labels of a route. Routes of one name are one series.
@@ -63,6 +64,12 @@ struct Refused {
     route: RouteLabels,
     code: &'static str,
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Shadowed {
+    route: RouteLabels,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,6 +117,20 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// Counts what a candidate for the policies in force would have decided: the same, or more, or less.
+    pub(crate) fn observe_shadow(&self, route: &Route, widens: Option<bool>) {
+        let outcome = match widens {
+            None => "agrees",
+            Some(true) => "would_allow",
+            Some(false) => "would_deny",
+        };
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shadowed = Shadowed { route: Some(Arc::clone(&route.labels)), outcome };
+        *numbers.shadows.entry(shadowed).or_default() += 1;
+    }
+}
+
 /// A method that exists, or `_OTHER`: strangers can write any token there.
 fn known(method: &Method) -> &'static str {
     match *method {
@@ -129,6 +150,7 @@ fn known(method: &Method) -> &'static str {
 /// Adds the workers' numbers up and writes them.
 pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(&str, &str, f64)]) -> String {
     let (mut durations, mut refusals) = (BTreeMap::<Answered, Histogram>::new(), BTreeMap::<Refused, u64>::new());
+    let mut shadows = BTreeMap::<Shadowed, u64>::new();
     for worker in workers {
         let numbers = worker.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (labels, one) in &numbers.durations {
@@ -139,11 +161,15 @@ pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(
         for (labels, count) in &numbers.refusals {
             *refusals.entry(labels.clone()).or_default() += count;
         }
+        for (labels, count) in &numbers.shadows {
+            *shadows.entry(labels.clone()).or_default() += count;
+        }
     }
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = write_durations(&mut page, &durations)
         .and_then(|()| write_refusals(&mut page, &refusals))
+        .and_then(|()| write_shadows(&mut page, &shadows))
         .and_then(|()| write_gauges(&mut page, gauges));
     page
 }
@@ -175,6 +201,21 @@ fn write_refusals(page: &mut String, refusals: &BTreeMap<Refused, u64>) -> std::
     writeln!(page, "# HELP {NAME} Requests that were refused, by code and failed check.\n# TYPE {NAME} counter")?;
     for (Refused { route, code, reason }, count) in refusals {
         writeln!(page, "{NAME}{{{}code=\"{code}\",reason=\"{reason}\"}} {count}", route_labels(route.as_deref()))?;
+    }
+    Ok(())
+}
+
+/// Only where there is a candidate.
+fn write_shadows(page: &mut String, shadows: &BTreeMap<Shadowed, u64>) -> std::fmt::Result {
+    const NAME: &str = "portcullis_policy_shadow_total";
+    if !shadows.is_empty() {
+        writeln!(
+            page,
+            "# HELP {NAME} Decisions of the candidate policies against those in force.\n# TYPE {NAME} counter"
+        )?;
+    }
+    for (Shadowed { route, outcome }, count) in shadows {
+        writeln!(page, "{NAME}{{{}outcome=\"{outcome}\"}} {count}", route_labels(route.as_deref()))?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+use config::Serves;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -17,6 +18,7 @@ use crate::{
     gate::Gate,
     identity_token,
     listen::{self, Peer},
+    policies,
     recent::Stage,
     refusal::Refusal,
     route::Routed,
@@ -60,7 +62,7 @@ async fn answer(
     let outcome = match decide(&gate, &peer, &mut record, &mut reader, canonical).await {
         Ok(authorized) => {
             exposure = Exposure::of(&authorized);
-            forward(&gate, &peer, &mut record, authorized).await
+            serve(&gate, &peer, &mut record, authorized).await
         }
         Err(refusal) => Err(refusal),
     };
@@ -70,6 +72,25 @@ async fn answer(
         reader.add_fields(answer.headers_mut());
     }
     Ok(record.attach(answer))
+}
+
+/// Gets the answer from whoever gives it, and lets out what of it may leave.
+async fn serve(
+    gate: &Gate,
+    peer: &Arc<Peer>,
+    record: &mut Record,
+    mut authorized: Authorized,
+) -> Result<Response<Outbound>, Refusal> {
+    match authorized.route.rule.serves {
+        Serves::Upstream => {}
+        Serves::Evaluation => return Box::pin(policies::evaluate(gate, authorized)).await,
+    }
+    let sealed = authorized.seal.take().map(|seal| (seal, Arc::clone(&authorized.route)));
+    let answer = forward(gate, peer, record, authorized).await?;
+    match sealed {
+        None => Ok(answer),
+        Some((seal, route)) => Box::pin(seal.open(gate, &mut record.judged, &route, answer)).await,
+    }
 }
 
 fn refuse(record: &mut Record, refusal: Refusal) -> Response<Outbound> {
@@ -97,7 +118,7 @@ async fn decide(
     let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
     check_size(&admitted)?; // 413
     record.passed(Stage::Limit);
-    let authorized = authorize(admitted)?; // 403: may they
+    let authorized = authorize(gate, peer, &mut record.judged, admitted).await?; // 403: may they
     record.passed(Stage::Authorize);
     Ok(authorized)
 }

@@ -1,8 +1,11 @@
 //! Everything a request can be refused for: one variant, one code, one status, one sentence.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use policy::Decision;
 use serde::Serialize;
 
 use crate::{body::Outbound, request_id::RequestId};
@@ -35,6 +38,16 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     /// With the scopes that the route asks for, separated by spaces.
     InsufficientScope(String),
+    /// With the decision; its reasons and advice are for the caller.
+    DeniedByPolicy(Arc<Decision>),
+    /// With what failed, for the log only.
+    PolicyFailed(Arc<Decision>),
+    /// With what is wrong with it, for the log only.
+    BodyNotJudged(&'static str),
+    /// With what is wrong with it, for the log only.
+    AnswerNotJudged(&'static str),
+    /// With what is wrong with it, for the log only.
+    BadEvaluation(&'static str),
     /// A WebSocket that a page of another origin asks for.
     ForeignOrigin,
     /// With what the limit says.
@@ -93,6 +106,11 @@ impl Refusal {
             Self::IssuerUnavailable => &refusals::ISSUER_UNAVAILABLE,
             Self::KeysUnavailable => &refusals::KEYS_UNAVAILABLE,
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
+            Self::DeniedByPolicy(_) => &refusals::DENIED_BY_POLICY,
+            Self::PolicyFailed(_) => &refusals::POLICY_FAILED,
+            Self::BodyNotJudged(_) => &refusals::BODY_NOT_JUDGED,
+            Self::AnswerNotJudged(_) => &refusals::ANSWER_NOT_JUDGED,
+            Self::BadEvaluation(_) => &refusals::BAD_EVALUATION_REQUEST,
             Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
             Self::UpstreamUnreachable(_) => &refusals::UPSTREAM_UNREACHABLE,
@@ -106,7 +124,15 @@ impl Refusal {
     /// The failed check, where a code covers several.
     pub(crate) fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::BadToken(reason) | Self::UpstreamUnreachable(reason) | Self::UpstreamBroke(reason) => Some(reason),
+            Self::BadToken(reason)
+            | Self::UpstreamUnreachable(reason)
+            | Self::UpstreamBroke(reason)
+            | Self::BodyNotJudged(reason)
+            | Self::AnswerNotJudged(reason)
+            | Self::BadEvaluation(reason) => Some(reason),
+            Self::DeniedByPolicy(decision) => {
+                Some(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" })
+            }
             _ => None,
         }
     }
@@ -121,6 +147,8 @@ impl Refusal {
             detail: entry.caller,
             code: entry.id,
             request_id: request_id.as_str(),
+            reason: self.said(Decision::reasons),
+            advice: self.said(Decision::advice),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Outbound::full(Bytes::from(body)));
@@ -130,6 +158,14 @@ impl Refusal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.add_fields(headers);
         response
+    }
+
+    /// What policies that forbid say to the caller. Nothing of the others, nor their ids.
+    fn said<'d, T: Iterator<Item = &'d str>>(&'d self, what: impl Fn(&'d Decision) -> T) -> Vec<&'d str> {
+        match self {
+            Self::DeniedByPolicy(decision) => what(decision).collect(),
+            _ => Vec::new(),
+        }
     }
 
     fn add_fields(&self, headers: &mut HeaderMap) {
@@ -206,4 +242,10 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     request_id: &'a str,
+    /// `@reason` of policies that forbid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reason: Vec<&'a str>,
+    /// `@advice` of policies that forbid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advice: Vec<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! JSON objects without duplicate members (RFC 7515 §4, RFC 7519 §4) and without depth that could exhaust the stack.
+//! JSON without duplicate members (RFC 7515 §4, RFC 7519 §4) and without depth that could exhaust the stack.
 
 use std::fmt;
 
@@ -11,20 +11,27 @@ const DUPLICATE: &str = "duplicate member";
 
 /// Why a text is not taken as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotJson {
+pub enum NotJson {
+    /// It is not JSON, nested too deep, or not an object where one is wanted.
     Malformed,
+    /// An object has two members of one name.
     Duplicate,
 }
 
-/// Reads one object.
-pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, NotJson> {
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Depth(MAX_DEPTH).deserialize(&mut reader).map_err(|error| kind(&error))?;
-    reader.end().map_err(|error| kind(&error))?;
-    match value {
+/// Reads one object, nested at most 32 deep.
+pub fn object(text: &[u8]) -> Result<Map<String, Value>, NotJson> {
+    match value(text)? {
         Value::Object(map) => Ok(map),
         _ => Err(NotJson::Malformed),
     }
+}
+
+/// Reads one value, nested at most 32 deep.
+pub fn value(text: &[u8]) -> Result<Value, NotJson> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Depth(MAX_DEPTH).deserialize(&mut reader).map_err(|error| kind(&error))?;
+    reader.end().map_err(|error| kind(&error))?;
+    Ok(value)
 }
 
 fn kind(error: &serde_json::Error) -> NotJson {

@@ -6,7 +6,7 @@
 mod algorithm;
 mod base64url;
 mod invalid;
-mod json;
+pub mod json;
 mod jwk;
 mod jws;
 pub mod jwt;

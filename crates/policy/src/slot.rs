@@ -137,6 +137,11 @@ impl Slot {
             }
     }
 
+    /// Whether the fact comes from one of these path parameters.
+    pub(crate) fn is_parameter(&self, names: &[&str]) -> bool {
+        self.area == Area::Resource && names.contains(&self.parameter.as_str())
+    }
+
     /// Whether the fact is another one at every request, so that to remember the decision is of no use.
     pub(crate) fn varies(&self) -> bool {
         matches!(self.area, Area::Time | Area::Age)
@@ -150,9 +155,9 @@ impl Slot {
             Area::Id => text(Some(question.id)),
             Area::Tenant => text(question.tenant),
             Area::Path => text(Some(question.path)),
-            Area::Address => Fact::Address(question.address),
+            Area::Address => question.address.map_or(Fact::Absent, Fact::Address),
             Area::Time => Fact::Time(question.time),
-            Area::Method => text(Some(question.method)),
+            Area::Method => text(question.method),
             Area::Acr => text(question.acr),
             Area::Age => question.age.map_or(Fact::Absent, |age| Fact::Value(Value::Long(age))),
             Area::Mtls => Fact::Value(Value::Bool(question.mtls)),

@@ -7,7 +7,7 @@ use config::{Issuer, IssuerName, Method, Scope};
 use jose::jwt::{Claims, Invalid, Unverified};
 
 use super::{Caller, verified::CachedToken};
-use crate::{gate::Gate, refusal::Refusal, watch::unix_now};
+use crate::{gate::Gate, policies::Facts, refusal::Refusal, watch::unix_now};
 
 /// Proves a token by the rules of its issuer (401), or says that this cannot be done now (503).
 pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc<Caller>, Refusal> {
@@ -22,7 +22,7 @@ pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc
     // Boxed, as it is rare: a remembered token does not carry its state.
     let (claims, epoch) = Box::pin(verify(gate, issuer, token)).await?;
     let until = claims.expires.saturating_add(issuer.validation.skew.as_secs());
-    let caller = caller(&issuer.name, claims);
+    let caller = caller(gate, &issuer.name, claims);
     gate.verified
         .keep_token(digest, CachedToken { caller: Arc::clone(&caller), issuer: issuer.name.clone(), epoch, until });
     Ok(caller)
@@ -74,8 +74,10 @@ async fn verify(gate: &Gate, issuer: &Issuer, token: &str) -> Result<(Claims, u6
     }
 }
 
-fn caller(issuer: &IssuerName, claims: Claims) -> Arc<Caller> {
+fn caller(gate: &Gate, issuer: &IssuerName, claims: Claims) -> Arc<Caller> {
+    let policies = gate.snapshot.policies.as_ref();
+    let facts = policies.map(|policies| Box::new(Facts::of_token(&claims, policies.claims.get(issuer))));
     let subject = claims.subject.or(claims.client_id).unwrap_or_default();
     let scopes = claims.scopes.into_iter().map(Scope).collect();
-    Caller::new("jwt", subject, issuer.0.clone(), scopes)
+    Caller::new("jwt", subject, issuer.0.clone(), scopes, facts)
 }

@@ -18,6 +18,7 @@ use crate::{
     canonical::Canonical,
     gate::Gate,
     listen::Peer,
+    policies::Facts,
     refusal::{Challenge, Refusal},
     route::{Route, Routed},
 };
@@ -36,6 +37,8 @@ pub(crate) struct Caller {
     pub(crate) limit_key: String,
     /// Scopes they hold.
     pub(crate) scopes: Vec<Scope>,
+    /// What their credential says to policies, if there are any.
+    pub(crate) facts: Option<Box<Facts>>,
     /// Identity tokens made for them lately, by API.
     pub(crate) assertions: Mutex<Vec<Assertion>>,
 }
@@ -49,13 +52,19 @@ pub(crate) struct Assertion {
 }
 
 impl Caller {
-    fn new(method: &'static str, subject: String, credential: String, scopes: Vec<Scope>) -> Arc<Self> {
+    fn new(
+        method: &'static str,
+        subject: String,
+        credential: String,
+        scopes: Vec<Scope>,
+        facts: Option<Box<Facts>>,
+    ) -> Arc<Self> {
         let limit_key = match method {
             // Subjects are unique only within their issuer.
             "jwt" => format!("{method} {credential} {subject}"),
             _ => format!("{method} {subject}"),
         };
-        Arc::new(Self { method, subject, credential, limit_key, scopes, assertions: Mutex::default() })
+        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, assertions: Mutex::default() })
     }
 }
 

@@ -100,6 +100,11 @@ pub(crate) fn strip_for_upstream(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether no upstream sees a client's field of this name.
+pub(crate) fn is_stripped(name: &HeaderName) -> bool {
+    is_forbidden(name.as_str())
+}
+
 fn is_forbidden(name: &str) -> bool {
     is_forbidden_exactly(name)
         || (name.starts_with(['c', 'p', 'x']) && PREFIXES.iter().any(|prefix| name.starts_with(prefix)))

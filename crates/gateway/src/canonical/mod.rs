@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 pub use path::{CanonicalPath, NotCanonical};
 
 use crate::{body::Inbound, gate::Limits, refusal::Refusal, tunnel::Wish};
-pub(crate) use fields::strip_for_upstream;
+pub(crate) use fields::{is_stripped, strip_for_upstream};
 pub(crate) use host::{Host, host_of};
 
 /// A request that has one meaning: nothing in it can be read two ways.

@@ -162,6 +162,6 @@ async fn welcome(guest: &Guest) -> Result<(), Refusal> {
         (Identity::Known(before), Identity::Known(now)) => before.subject == now.subject,
         _ => false,
     };
-    authorize::authorize(identified)?;
+    authorize::authorize(&gate, &guest.peer, &mut None, identified).await?;
     if same { Ok(()) } else { Err(Refusal::Internal) }
 }

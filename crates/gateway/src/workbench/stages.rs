@@ -19,6 +19,7 @@ use crate::{
     dress::{Exposure, dress},
     gate::{Current, Gate},
     listen::{Census, Peer},
+    policies::Note,
     refusal::Refusal,
     route::Routed,
     sources::Sources,
@@ -83,11 +84,7 @@ impl Bench {
 
     /// 401, 503.
     pub fn identify(&self, request: AtIdentify) -> Outcome<AtLimit> {
-        let proving = pin!(authenticate::identify(&self.gate, &self.peer, request.0));
-        match proving.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(identified) => told(identified).map(AtLimit),
-            Poll::Pending => Err(None),
-        }
+        at_once(authenticate::identify(&self.gate, &self.peer, request.0)).map(AtLimit)
     }
 
     /// 429.
@@ -97,7 +94,8 @@ impl Bench {
 
     /// 403.
     pub fn authorize(&self, request: AtLimit) -> Outcome<Done> {
-        told(authorize(request.0)).map(Done)
+        let mut note = Note::default();
+        at_once(authorize(&self.gate, &self.peer, &mut note, request.0)).map(Done)
     }
 }
 
@@ -106,6 +104,14 @@ pub fn dressed(fields: HeaderMap) -> HeaderMap {
     let mut answer = Response::new(Outbound::empty());
     *answer.headers_mut() = fields;
     std::mem::take(dress(answer, Exposure::Private).headers_mut())
+}
+
+/// The outcome of a stage that has nothing to wait for here.
+fn at_once<T>(stage: impl Future<Output = Result<T, Refusal>>) -> Outcome<T> {
+    match pin!(stage).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => told(outcome),
+        Poll::Pending => Err(None),
+    }
 }
 
 fn told<T>(outcome: Result<T, Refusal>) -> Outcome<T> {
