@@ -2,6 +2,7 @@
 //! this catalogue.
 
 pub mod diagnostics;
+pub mod policies;
 pub mod refusals;
 
 /// What a code means.
@@ -24,7 +25,7 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, then diagnostics, each in order.
+/// All entries: refusals, then diagnostics, then those of policies, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    refusals::ALL.iter().chain(diagnostics::ALL).copied()
+    refusals::ALL.iter().chain(diagnostics::ALL).chain(policies::ALL).copied()
 }

@@ -8,6 +8,7 @@ mod global;
 mod health;
 mod issuers;
 mod listeners;
+mod policies;
 mod routes;
 mod template;
 mod upstreams;
@@ -16,10 +17,13 @@ mod values;
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use policy::{Located, Place, Source};
+
 use crate::{
-    Config,
+    Cases, Config,
     codes::{Entry, diagnostics},
     keys,
     report::{Finding, Span},
@@ -31,19 +35,39 @@ use crate::{
 pub(crate) struct Context {
     base: PathBuf,
     now: u64,
+    /// The file itself.
+    source: Arc<Source>,
+    cases: Cases,
     findings: RefCell<Vec<Finding>>,
     files: RefCell<Vec<PathBuf>>,
     secret_files: RefCell<Vec<PathBuf>>,
 }
 
 impl Context {
-    pub(crate) fn new(base: &Path, now: u64, findings: Vec<Finding>) -> Self {
+    pub(crate) fn new(base: &Path, now: u64, source: Arc<Source>, cases: Cases, findings: Vec<Finding>) -> Self {
         let (files, secret_files) = (RefCell::default(), RefCell::default());
-        Self { base: base.to_owned(), now, findings: RefCell::new(findings), files, secret_files }
+        Self { base: base.to_owned(), now, source, cases, findings: RefCell::new(findings), files, secret_files }
     }
 
     pub(crate) fn report(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.borrow_mut().push(Finding { code, span, message: message.into(), help: help.into() });
+        self.findings.borrow_mut().push(Finding { code, file: None, span, message: message.into(), help: help.into() });
+    }
+
+    /// Something in another file than this one.
+    fn report_at(&self, code: &'static Entry, place: &Place, message: String, help: String) {
+        let file = if Arc::ptr_eq(&place.source, &self.source) { None } else { Some(Arc::clone(&place.source)) };
+        let span = Span { start: place.start, length: place.length };
+        self.findings.borrow_mut().push(Finding { code, file, span, message, help });
+    }
+
+    fn is_clean(&self) -> bool {
+        self.findings.borrow().is_empty()
+    }
+
+    /// A value with its place in the file.
+    fn located(&self, span: Span, text: &str) -> Located<String> {
+        let place = Place { source: Arc::clone(&self.source), start: span.start, length: span.length };
+        Located { value: text.to_owned(), place: Some(place) }
     }
 
     pub(crate) fn into_findings(self) -> Vec<Finding> {
@@ -58,17 +82,37 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let issuers = issuers::all(cx, root.get("issuers"));
     let upstreams = upstreams::all(cx, root.get("upstreams"));
     let asks = root.get("listeners").is_some_and(listeners::ask_for_certificates);
-    let known = apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks };
+    let said = root.get("policies").map(|node| policies::read(cx, node, &issuers.names));
+    let roles = said.as_ref().map(|said| said.as_ref().map(policies::Said::roles).unwrap_or_default());
+    let known =
+        apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks, roles: roles.as_ref() };
     let apis = root.get("apis").and_then(|node| apis::all(cx, node, &known));
+    let policies = match (said, &apis) {
+        (None, _) => Some(None),
+        (Some(Some(said)), Some(apis)) => policies::load(cx, root, said, apis).map(|made| Some(Arc::new(made))),
+        (Some(_), _) => None,
+    };
     let trusted_proxies = values::networks(cx, root.get("trusted_proxies"));
     let limits = global::limits(cx, root.get("limits"));
     let monitoring = global::monitoring(cx, root.get("monitoring"));
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
-    let (listeners, apis) = (listeners?, apis?);
+    let (listeners, apis, policies) = (listeners?, apis?, policies?);
     let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
-    Some(Config { listeners, data, issuers, apis, trusted_proxies, limits, monitoring, workers, files, secret_files })
+    Some(Config {
+        listeners,
+        data,
+        issuers,
+        apis,
+        policies,
+        trusted_proxies,
+        limits,
+        monitoring,
+        workers,
+        files,
+        secret_files,
+    })
 }
 
 /// The items of a list that must not be empty.

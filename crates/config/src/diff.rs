@@ -12,6 +12,7 @@ mod cell;
 mod issuers;
 mod limits;
 mod listeners;
+mod policies;
 mod reasons;
 mod routes;
 mod rules;
@@ -100,6 +101,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         listeners: _,
         issuers: _,
         apis: _,
+        policies: _,
         trusted_proxies: _,
         limits: _,
         monitoring: _,
@@ -111,6 +113,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let mut changes = routes::compare(old, new);
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));
+    changes.extend(policies::compare(old, new));
     changes.sort();
     changes.dedup();
     changes

@@ -1,5 +1,7 @@
 //! Every key of the file. A key that is not here does not exist.
 
+mod policies;
+
 use crate::shape::{Field, Kind, Shape};
 
 const fn key(key: &'static str, kind: Kind) -> Field {
@@ -18,6 +20,7 @@ pub(crate) static FILE: Shape = Shape {
         key("issuers", Kind::Named(&Kind::Object(&ISSUER))),
         key("upstreams", Kind::Named(&Kind::Object(&UPSTREAM))),
         needed("apis", Kind::List(&Kind::Object(&API))),
+        key("policies", Kind::Object(&policies::POLICIES)),
         key("trusted_proxies", Kind::List(&Kind::Text)),
         key("limits", Kind::Object(&LIMITS)),
         key("monitoring", Kind::Object(&MONITORING)),
@@ -127,6 +130,9 @@ pub(crate) static API: Shape = Shape {
         key("response_timeout", Kind::Text),
         key("limits", Kind::List(&Kind::Object(&RATE_LIMIT))),
         key("cors", Kind::Object(&CORS)),
+        key("policies", Kind::Object(&policies::OFF)),
+        key("tenant", Kind::Text),
+        key("owner", Kind::Text),
         needed("routes", Kind::List(&Kind::Object(&ROUTE))),
     ],
 };
@@ -155,6 +161,11 @@ pub(crate) static ROUTE: Shape = Shape {
         key("response_timeout", Kind::Text),
         key("encoded_slashes", Kind::Flag),
         key("websocket", Kind::Object(&WEBSOCKET)),
+        key("operation", Kind::Text),
+        key("reads", Kind::Object(&policies::READS)),
+        key("object", Kind::Object(&policies::OBJECT)),
+        key("visible_to", Kind::Named(&Kind::OneOrList(&Kind::Text))),
+        key("serves", Kind::Text),
     ],
 };
 

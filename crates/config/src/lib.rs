@@ -21,7 +21,7 @@ mod shape;
 mod yaml;
 
 pub use diff::{Change, Verdict, diff};
-pub use load::{load, load_str, load_str_at};
+pub use load::{Cases, load, load_str, load_str_at, load_with};
 pub use model::*;
 pub use report::{Finding, Report, Span};
 pub use shape::schema;

@@ -5,6 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use policy::Source;
+
 use crate::{
     Config,
     codes::diagnostics,
@@ -18,12 +20,30 @@ use crate::{
 /// # Errors
 /// All mistakes found, at least one.
 pub fn load(path: &Path) -> Result<Config, Report> {
+    load_with(path, Cases::Run)
+}
+
+/// What becomes of the test cases of policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cases {
+    /// A case that fails is a mistake.
+    Run,
+    /// They are read and left to the caller.
+    Keep,
+}
+
+/// Like [`load`]; says what becomes of the test cases of policies.
+///
+/// # Errors
+/// All mistakes found, at least one.
+pub fn load_with(path: &Path, cases: Cases) -> Result<Config, Report> {
     let base = path.parent().unwrap_or_else(|| Path::new(""));
     match std::fs::read_to_string(path) {
-        Ok(text) => load_str(&text, path, base),
+        Ok(text) => read(&text, path, base, now(), cases),
         Err(error) => {
             let finding = Finding {
                 code: &diagnostics::UNREADABLE,
+                file: None,
                 span: Span::default(),
                 message: format!("`{}` cannot be read: {error}", path.display()),
                 help: "Name the file with `-c FILE`, and let this user read it.".into(),
@@ -38,9 +58,12 @@ pub fn load(path: &Path) -> Result<Config, Report> {
 /// # Errors
 /// All mistakes found, at least one.
 pub fn load_str(text: &str, path: &Path, base_dir: &Path) -> Result<Config, Report> {
-    // A clock before 1970 makes every certificate "not valid yet", which is refused.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    load_str_at(text, path, base_dir, now)
+    load_str_at(text, path, base_dir, now())
+}
+
+/// A clock before 1970 makes every certificate "not valid yet", which is refused.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// Like [`load_str`], with the time in unix seconds at which certificates must be valid.
@@ -48,9 +71,14 @@ pub fn load_str(text: &str, path: &Path, base_dir: &Path) -> Result<Config, Repo
 /// # Errors
 /// All mistakes found, at least one.
 pub fn load_str_at(text: &str, path: &Path, base_dir: &Path, now: u64) -> Result<Config, Report> {
+    read(text, path, base_dir, now, Cases::Run)
+}
+
+fn read(text: &str, path: &Path, base_dir: &Path, now: u64, cases: Cases) -> Result<Config, Report> {
     let mut findings = Vec::new();
     let tree = yaml::parse(text, &mut findings);
-    let cx = Context::new(base_dir, now, findings);
+    let source = Source::new(path.display().to_string(), text);
+    let cx = Context::new(base_dir, now, source, cases, findings);
     let config = tree.and_then(|tree| decode::file(&cx, &tree));
     let mut findings = cx.into_findings();
     match config {
@@ -60,6 +88,7 @@ pub fn load_str_at(text: &str, path: &Path, base_dir: &Path, now: u64) -> Result
                 // A decoder gave nothing without saying why. Refuse the file rather than run half of it.
                 findings.push(Finding {
                     code: &diagnostics::UNREADABLE,
+                file: None,
                     span: Span::default(),
                     message: "the configuration could not be understood".into(),
                     help: "This is a fault of Portcullis; please report it with the file.".into(),

@@ -4,6 +4,7 @@
 //! it is handed.
 
 mod listeners;
+mod policies;
 mod upstreams;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 pub use listeners::*;
+pub use policies::*;
 pub use upstreams::*;
 
 /// A whole, valid configuration.
@@ -26,6 +28,8 @@ pub struct Config {
     pub issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     /// The APIs behind the gateway.
     pub apis: Vec<Api>,
+    /// Who may do what beyond scopes; `None` leaves it at those.
+    pub policies: Option<Arc<Policies>>,
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Limits that hold for every connection and request.
@@ -106,6 +110,8 @@ pub struct Api {
     pub rate_limits: Vec<RateLimit>,
     /// Pages of other origins that may read its answers; `None` lets none.
     pub cors: Option<Cors>,
+    /// The operator's words if policies do not decide over it although there are some.
+    pub policies_off: Option<String>,
 }
 
 /// Which pages of other origins may call an API from a browser (CORS, Fetch Standard §3.2).
@@ -171,6 +177,10 @@ pub struct Route {
     pub encoded_slashes: bool,
     /// Rules for `WebSocket`s; `None` passes no upgrade on.
     pub websocket: Option<WebSocket>,
+    /// What policies are told of it; `None` if they do not decide over it.
+    pub policy: Option<Arc<RoutePolicy>>,
+    /// Who answers.
+    pub serves: Serves,
 }
 
 /// Rules for the `WebSocket`s of a route.

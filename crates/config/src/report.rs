@@ -3,9 +3,12 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+
+use policy::Source;
 
 use crate::codes::{self, diagnostics};
 
@@ -23,6 +26,8 @@ pub struct Span {
 pub struct Finding {
     /// What kind of mistake it is.
     pub code: &'static codes::Entry,
+    /// The file it is in, where that is not the configuration itself.
+    pub file: Option<Arc<Source>>,
     /// Where it is.
     pub span: Span,
     /// The cause. Holds no secret.
@@ -41,12 +46,12 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn new(path: &Path, source: &str, mut findings: Vec<Finding>) -> Self {
-        findings.sort_by_key(|f| (f.span, f.code.id));
-        findings.dedup_by(|a, b| a.span == b.span && a.code.id == b.code.id && a.message == b.message);
+        findings.sort_by(|a, b| (&a.file, a.span, a.code.id).cmp(&(&b.file, b.span, b.code.id)));
+        findings.dedup_by(|a, b| a.file == b.file && a.span == b.span && a.code.id == b.code.id && a.message == b.message);
         Self { path: path.to_owned(), source: hide_secrets(source, &findings), findings }
     }
 
-    /// The mistakes, in the order of the file.
+    /// The mistakes, in the order of the file; then those of the files it names.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -56,10 +61,12 @@ impl Report {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler =
             GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
-        let source = NamedSource::new(self.path.display().to_string(), self.source.clone());
+        let own = NamedSource::new(self.path.display().to_string(), self.source.clone());
         let mut out = String::new();
         for finding in &self.findings {
-            if handler.render_report(&mut out, &Shown { finding, source: &source }).is_err() {
+            let other = finding.file.as_ref().map(|file| NamedSource::new(&file.name, file.text.clone()));
+            let source = other.as_ref().unwrap_or(&own);
+            if handler.render_report(&mut out, &Shown { finding, source }).is_err() {
                 // Formatting into a `String` does not fail; were it to, the cause must still be seen.
                 out.push_str(&finding.message);
             }
@@ -75,12 +82,16 @@ impl Report {
     }
 
     fn finding_json(&self, finding: &Finding) -> serde_json::Value {
-        let before = self.source.get(..finding.span.start).unwrap_or_default();
+        let (name, source) = match &finding.file {
+            Some(file) => (file.name.clone(), file.text.as_str()),
+            None => (self.path.display().to_string(), self.source.as_str()),
+        };
+        let before = source.get(..finding.span.start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         serde_json::json!({
             "code": finding.code.id,
             "title": finding.code.title,
-            "file": self.path.display().to_string(),
+            "file": name,
             "line": before.matches('\n').count() + 1,
             "column": before.get(line_start..).unwrap_or_default().chars().count() + 1,
             "message": finding.message,
@@ -136,7 +147,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
-        Some(Box::new(&self.finding.help))
+        if self.finding.help.is_empty() { None } else { Some(Box::new(&self.finding.help)) }
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Object(&'static Shape),
     /// Text, or a mapping.
     TextOr(&'static Shape),
+    /// Text, or names chosen by the operator.
+    TextOrNamed(&'static Kind),
 }
 
 /// A mapping with known keys.
@@ -39,7 +41,7 @@ pub(crate) struct Field {
 /// Reports every unknown, missing and mistyped key below `node`.
 pub(crate) fn check(cx: &Context, node: &Node, kind: &Kind, name: &str) {
     match (kind, &node.value) {
-        (Kind::Text | Kind::TextOr(_), Value::Scalar { .. }) => {}
+        (Kind::Text | Kind::TextOr(_) | Kind::TextOrNamed(_), Value::Scalar { .. }) => {}
         (Kind::Whole, Value::Scalar { text, plain: true }) if text.parse::<u64>().is_ok() => {}
         (Kind::Flag, Value::Scalar { text, plain: true }) if matches!(text.as_str(), "true" | "false") => {}
         (Kind::List(item) | Kind::OneOrList(item), Value::List(items)) => {
@@ -48,7 +50,7 @@ pub(crate) fn check(cx: &Context, node: &Node, kind: &Kind, name: &str) {
             }
         }
         (Kind::OneOrList(item), _) => check(cx, node, item, name),
-        (Kind::Named(item), Value::Map(entries)) => {
+        (Kind::Named(item) | Kind::TextOrNamed(item), Value::Map(entries)) => {
             for (key, node) in entries {
                 check(cx, node, item, &key.text);
             }
@@ -88,7 +90,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::Flag => "true or false",
         Kind::List(_) | Kind::OneOrList(_) => "a list",
         Kind::Named(_) | Kind::Object(_) => "a mapping of keys",
-        Kind::TextOr(_) => "text or a mapping of keys",
+        Kind::TextOr(_) | Kind::TextOrNamed(_) => "text or a mapping of keys",
     }
 }
 
@@ -144,6 +146,9 @@ fn of(kind: &Kind) -> Json {
         Kind::OneOrList(item) => json!({ "anyOf": [of(item), { "type": "array", "items": of(item) }] }),
         Kind::Named(item) => json!({ "type": "object", "additionalProperties": of(item) }),
         Kind::Object(shape) => object(shape),
+        Kind::TextOrNamed(item) => {
+            json!({ "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": of(item) }] })
+        }
         Kind::TextOr(shape) => json!({ "anyOf": [{ "type": "string" }, object(shape)] }),
     }
 }

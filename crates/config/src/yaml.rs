@@ -127,6 +127,7 @@ impl<'t> Reader<'t, '_> {
         let start = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
         if let Some(tab) = tab_in_indentation(self.text) {
             return Finding {
+                file: None,
                 code: &diagnostics::TAB,
                 span: tab,
                 message: "a line is indented with a tab".into(),
@@ -183,6 +184,7 @@ impl<'t> Reader<'t, '_> {
             let value = self.node(event, span, depth + 1)?;
             if entries.iter().any(|(known, _)| known.text == key.text) {
                 self.findings.push(Finding {
+                    file: None,
                     code: &diagnostics::DUPLICATE_KEY,
                     span: key.span,
                     message: format!("`{}` is given twice in one mapping", key.text),
@@ -245,11 +247,12 @@ fn tab_in_indentation(text: &str) -> Option<Span> {
 }
 
 fn not_yaml(span: Span, message: &str, help: &str) -> Finding {
-    Finding { code: &diagnostics::NOT_YAML, span, message: message.into(), help: help.into() }
+    Finding { code: &diagnostics::NOT_YAML, file: None, span, message: message.into(), help: help.into() }
 }
 
 fn too_large(span: Span) -> Finding {
     Finding {
+        file: None,
         code: &diagnostics::TOO_LARGE,
         span,
         message: format!("the file expands past {MAX_NODES} values or {MAX_DEPTH} levels"),

@@ -148,6 +148,18 @@ impl Engine {
         request::build(&matched.index.frame, question, matched.slots(), members)
     }
 
+    /// A request in which some path parameters are not there.
+    pub(crate) fn request_without(
+        &self,
+        matched: &Matched<'_>,
+        question: &Question<'_>,
+        unknown: &[&str],
+    ) -> Result<(cedar_policy::Request, cedar_policy::Entities), Unusable> {
+        let members = matched.members.iter().filter_map(|number| self.members.uid(*number).cloned());
+        let slots = matched.slots().filter(|slot| !slot.is_parameter(unknown));
+        request::build(&matched.index.frame, question, slots, members)
+    }
+
     /// A request with every declared fact, to explain with.
     pub(crate) fn whole_request(
         &self,
@@ -158,7 +170,7 @@ impl Engine {
         self.request(&index.whole(&self.members, question), question)
     }
 
-    fn count(&self, response: &cedar_policy::Response, tally: &mut Tally) {
+    pub(crate) fn count(&self, response: &cedar_policy::Response, tally: &mut Tally) {
         let satisfied = response.diagnostics().reason().filter_map(|id| self.positions.get(id).copied());
         match response.decision() {
             cedar_policy::Decision::Allow => tally.permits.extend(satisfied),
@@ -201,6 +213,21 @@ impl Engine {
     /// What is no error but should be looked at.
     pub fn warnings(&self) -> &Report {
         &self.warnings
+    }
+
+    /// Names of all roles, sorted.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.closures.keys().map(String::as_str)
+    }
+
+    /// Names of all groups.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(String::as_str)
+    }
+
+    /// Whether one of `held` is the role `wanted` or inherits it.
+    pub fn implies<'h>(&self, held: impl IntoIterator<Item = &'h str>, wanted: &str) -> bool {
+        held.into_iter().any(|role| self.closures.get(role).is_some_and(|closure| closure.contains(wanted)))
     }
 
     /// Ids of all actions, in the order of the model.

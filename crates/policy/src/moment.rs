@@ -15,8 +15,8 @@ pub(crate) fn format(milliseconds: i64) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{thousandths:03}Z"))
 }
 
-/// Reads what [`format`] writes, with or without the thousandths.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+/// Milliseconds since 1970 of `2026-11-24T02:31:00Z`, with or without thousandths; nothing for other texts.
+pub fn parse(text: &str) -> Option<i64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let [year, month, day] = numbers(date, '-')?;
     let (time, thousandths) = time.split_once('.').unwrap_or((time, "0"));

@@ -36,8 +36,8 @@ const KEPT: [&str; 19] = [
     "datetime",
 ];
 
-/// The id of the action that stands for an operation.
-pub(crate) fn action(api: &str, operation: &str) -> String {
+/// The id of the action that stands for an operation, such as `orders.getOrder`.
+pub fn action(api: &str, operation: &str) -> String {
     format!("{api}.{operation}")
 }
 

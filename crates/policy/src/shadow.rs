@@ -32,9 +32,15 @@ impl fmt::Display for Disagreement {
     }
 }
 
+impl Disagreement {
+    /// The difference between two decisions over one question; nothing if their verdicts are the same.
+    pub fn between(current: &Decision, candidate: &Decision) -> Option<Self> {
+        let differs = candidate.verdict != current.verdict;
+        differs.then(|| Self { current: current.clone(), candidate: candidate.clone() })
+    }
+}
+
 /// Decides by `candidate` as well; nothing if the verdict is that of `current`. The candidate never decides.
 pub fn shadow(current: &Decision, candidate: &Engine, question: &Question<'_>) -> Option<Disagreement> {
-    let candidate = candidate.decide(question);
-    let differs = candidate.verdict != current.verdict;
-    differs.then(|| Disagreement { current: current.clone(), candidate })
+    Disagreement::between(current, &candidate.decide(question))
 }

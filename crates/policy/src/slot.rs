@@ -137,6 +137,11 @@ impl Slot {
             }
     }
 
+    /// Whether the fact comes from one of these path parameters.
+    pub(crate) fn is_parameter(&self, names: &[&str]) -> bool {
+        self.area == Area::Resource && names.contains(&self.parameter.as_str())
+    }
+
     /// Whether the fact is another one at every request, so that to remember the decision is of no use.
     pub(crate) fn varies(&self) -> bool {
         matches!(self.area, Area::Time | Area::Age)

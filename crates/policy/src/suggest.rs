@@ -1,7 +1,7 @@
 //! "Did you mean".
 
 /// The fix for a name that is not known: the nearest one that is, else all of them if they are few.
-pub(crate) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
     known.dedup();

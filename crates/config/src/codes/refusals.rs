@@ -200,6 +200,56 @@ pub static FOREIGN_ORIGIN: Entry = Entry {
     operator: "The Origin field names none of the route's `websocket.origins`, or a preflight's none of the API's `cors.origins`.",
 };
 
+/// Denied by policy.
+pub static DENIED_BY_POLICY: Entry = Entry {
+    id: "PC-0303",
+    status: Some(403),
+    title: "Denied by policy",
+    caller: "You may not do this. Ask the operator for a role that may, or follow the advice if there is one.",
+    operator: "No policy permits the request, or one forbids it. `portcullis policy why REQUEST_ID` tells which, and \
+               what would have to be true.",
+};
+
+/// Policies could not decide.
+pub static POLICY_FAILED: Entry = Entry {
+    id: "PC-0304",
+    status: Some(403),
+    title: "Policies could not decide",
+    caller: "Report the request_id to the operator.",
+    operator: "A policy failed while it was evaluated, or a fact is not what was declared. Both deny; the log line \
+               names them.",
+};
+
+/// Body is not the JSON that is judged.
+pub static BODY_NOT_JUDGED: Entry = Entry {
+    id: "PC-0305",
+    status: Some(400),
+    title: "Body is not the JSON that is judged",
+    caller: "Send a JSON object without duplicate members, at most 32 levels deep, with its Content-Type and without a \
+             Content-Encoding.",
+    operator: "Policies of the route read members of the body, and what cannot be read in one way only is not passed \
+               on.",
+};
+
+/// Answer cannot be judged.
+pub static ANSWER_NOT_JUDGED: Entry = Entry {
+    id: "PC-0306",
+    status: Some(502),
+    title: "Answer cannot be judged",
+    caller: "Report the request_id to the operator.",
+    operator: "The route has an `object` or `visible_to` rule, and the upstream's answer is not JSON by which it could \
+               be judged, or is too large or too slow. Nothing of it left.",
+};
+
+/// Not an evaluation request.
+pub static BAD_EVALUATION_REQUEST: Entry = Entry {
+    id: "PC-0307",
+    status: Some(400),
+    title: "Not an evaluation request",
+    caller: "Send subject, action and resource as the AuthZEN Authorization API 1.0 has them.",
+    operator: "A service asked for a decision in a form that is not that of the AuthZEN Authorization API 1.0.",
+};
+
 /// Too many requests.
 pub static RATE_LIMITED: Entry = Entry {
     id: "PC-0401",
@@ -278,6 +328,11 @@ pub static ALL: &[&Entry] = &[
     &KEYS_UNAVAILABLE,
     &INSUFFICIENT_SCOPE,
     &FOREIGN_ORIGIN,
+    &DENIED_BY_POLICY,
+    &POLICY_FAILED,
+    &BODY_NOT_JUDGED,
+    &ANSWER_NOT_JUDGED,
+    &BAD_EVALUATION_REQUEST,
     &RATE_LIMITED,
     &UPSTREAM_UNREACHABLE,
     &UPSTREAM_TIMEOUT,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, cors, every, routes, some_items, template,
+    Context, cors, every, policies, routes, some_items, template,
     upstreams::{self, Upstreams},
     values,
 };
@@ -14,6 +14,8 @@ pub(super) struct Known<'k> {
     pub(super) issuers: &'k BTreeSet<IssuerName>,
     pub(super) upstreams: &'k Upstreams,
     pub(super) certificates: bool,
+    /// Names of roles; `None` without policies.
+    pub(super) roles: Option<&'k BTreeSet<String>>,
 }
 
 pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Api>> {
@@ -38,6 +40,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let limits = node.get("limits").map(Node::items).unwrap_or_default();
     let rate_limits = every(limits, |n| values::rate_limit(cx, n));
     let cors = node.get("cors").map(|n| cors::rules(cx, n));
+    let policies_off = node.get("policies").map(|n| policies::off(cx, n, known));
     let nodes = some_items(cx, node.get("routes")?, "routes")?;
     let routes: Vec<_> = nodes.iter().map(|n| routes::one(cx, n, node, known)).collect();
     let path = prefix?;
@@ -50,13 +53,27 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
             cx.report(&diagnostics::AMBIGUOUS_ROUTES, match_span(node), message, help);
         }
     }
+    policies::check_parameters(cx, node, routes.iter().flatten());
     let name = node.get("name")?.text()?.to_owned();
     let routes: Option<Vec<Route>> = routes.into_iter().collect();
     let cors = match cors {
         None => None,
         Some(cors) => Some(cors?),
     };
-    Some(Api { name, host: host?, path, upstream: upstream?, routes: routes?, rate_limits: rate_limits?, cors })
+    let policies_off = match policies_off {
+        None => None,
+        Some(reason) => Some(reason?),
+    };
+    Some(Api {
+        name,
+        host: host?,
+        path,
+        upstream: upstream?,
+        routes: routes?,
+        rate_limits: rate_limits?,
+        cors,
+        policies_off,
+    })
 }
 
 fn match_span(node: &Node) -> crate::Span {

@@ -74,7 +74,7 @@ fn names(cx: &Context, node: &Node) -> Option<Vec<HeaderName>> {
 }
 
 /// `*` is a name too, and would be read as all of them.
-fn name(cx: &Context, node: &Node) -> Option<HeaderName> {
+pub(super) fn name(cx: &Context, node: &Node) -> Option<HeaderName> {
     let text = node.text()?;
     let name = HeaderName::try_from(text).ok().filter(|name| name.as_str() != "*");
     if name.is_none() {

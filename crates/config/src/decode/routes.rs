@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, apis::Known, cors, every, reason, some_items, template, values};
+use super::{Context, apis::Known, cors, every, policies, reason, some_items, template, values};
 use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, WebSocket, codes::diagnostics, yaml::Node};
 
 const MAX_BODY: u64 = 1 << 20; // limits: body
@@ -17,9 +17,12 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
     let timeout = node.get("response_timeout").or_else(|| api.get("response_timeout"));
     let timeout = timeout.map_or(Some(RESPONSE_TIMEOUT), |n| positive(cx, n));
     let websocket = node.get("websocket").map(|n| websocket(cx, n));
+    let serves = policies::serves(cx, node, known, matched.as_ref().map(|(methods, _)| methods), access.as_ref());
+    let name = node.get("match")?.text()?.to_owned();
+    let policy = policies::route(cx, &policies::Place { node, api, known, name: &name }, matched.as_ref(), access.as_ref());
     let (methods, template) = matched?;
     Some(Route {
-        name: node.get("match")?.text()?.to_owned(),
+        name,
         methods,
         template,
         access: access?,
@@ -30,6 +33,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
             None => None,
             Some(rules) => Some(rules?),
         },
+        policy: policy.ok()?,
+        serves: serves?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{Route, WebSocket};
 
-use super::{Change, Verdict, limits::time};
+use super::{Change, Verdict, limits::time, policies};
 
 /// Compares what a caller may do once let in. `subject` and `example` say which requests.
 pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &Route) -> Vec<Change> {
@@ -27,6 +27,8 @@ pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &R
         response_timeout: _,
         encoded_slashes: _,
         websocket: _,
+        policy: _,
+        serves: _,
     } = old;
     let sizes = Difference::of("body", (old.max_body, bytes(old.max_body)), (new.max_body, bytes(new.max_body)));
     let timed = |route: &Route| (route.response_timeout, time(route.response_timeout));
@@ -39,15 +41,16 @@ pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &R
     .into_iter()
     .flatten()
     .chain(websockets(old.websocket.as_ref(), new.websocket.as_ref()))
+    .chain(policies::of_routes(old, new))
     .map(told)
     .collect()
 }
 
-struct Difference {
-    key: &'static str,
-    verdict: Verdict,
-    before: String,
-    after: String,
+pub(super) struct Difference {
+    pub(super) key: &'static str,
+    pub(super) verdict: Verdict,
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 impl Difference {
