@@ -1,6 +1,7 @@
 //! Every code that Portcullis can show, documented once: problem+json, `portcullis explain` and `docs/codes.md` all read
 //! this catalogue.
 
+pub mod contracts;
 pub mod diagnostics;
 pub mod policies;
 pub mod refusals;
@@ -25,7 +26,7 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, then diagnostics, then those of policies, each in order.
+/// All entries: refusals, then diagnostics, then those of contracts and policies, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    refusals::ALL.iter().chain(diagnostics::ALL).chain(policies::ALL).copied()
+    refusals::ALL.iter().chain(diagnostics::ALL).chain(contracts::ALL).chain(policies::ALL).copied()
 }

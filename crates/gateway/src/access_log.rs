@@ -12,6 +12,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use ::contract::Difference;
 use config::AccessLog;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -21,6 +22,7 @@ use crate::{
     authenticate::{Caller, Identified, Identity},
     body::Outbound,
     canonical::Canonical,
+    contract::Noted,
     gate::Gate,
     listen::Peer,
     metrics::Observation,
@@ -126,6 +128,8 @@ pub(crate) struct Record {
     reason: Option<&'static str>,
     /// It was sent to a second server.
     pub(crate) retried: bool,
+    /// What was not as documented.
+    noted: Option<Box<Noted>>,
     sent: u64,
     marks: Marks,
     /// Where it stands among others, if traces are made.
@@ -160,8 +164,29 @@ struct Line<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retried: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract: Option<Contract<'a>>,
     sent: u64,
     duration_us: u64,
+}
+
+/// How request and answer differed from the API's contract. Places and keywords, never values.
+#[derive(Serialize)]
+struct Contract<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    request: &'a [Difference],
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    answer: &'a [Difference],
+    /// Members removed from the answer.
+    #[serde(skip_serializing_if = "is_zero")]
+    removed: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Record {
@@ -185,6 +210,7 @@ impl Record {
             code: None,
             reason: None,
             retried: false,
+            noted: None,
             sent: 0,
             marks: Marks::default(),
             place,
@@ -221,6 +247,11 @@ impl Record {
         self.reason = refusal.reason();
     }
 
+    /// What is noted of the contract.
+    pub(crate) fn noted(&mut self) -> &mut Noted {
+        self.noted.get_or_insert_default()
+    }
+
     /// Counts bytes of the answer's body.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.sent = self.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -248,6 +279,7 @@ impl Drop for Record {
             method: &self.method,
             status: self.status,
             refusal,
+            differs: self.noted.as_deref().map(|noted| noted.sides()),
             duration,
         });
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
@@ -295,6 +327,12 @@ impl Record {
             code: self.code,
             reason: self.reason,
             retried: self.retried,
+            contract: self.noted.as_deref().filter(|noted| noted.is_something()).map(|noted| Contract {
+                reason: noted.reason,
+                request: &noted.request,
+                answer: &noted.answer,
+                removed: noted.removed,
+            }),
             sent: self.sent,
             duration_us: micros,
         });

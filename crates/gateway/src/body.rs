@@ -66,6 +66,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 pub(crate) struct Inbound {
     /// `None` once it is being drained.
     inner: Option<Incoming>,
+    /// A body that was read whole before it goes on.
+    held: Option<Bytes>,
     drained: bool,
     left: u64,
     received: u64,
@@ -87,12 +89,17 @@ impl Inbound {
     pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
         // A client that waits for 100 (Continue) sends nothing.
         let drained = !parts.headers.contains_key(header::EXPECT);
-        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+        Self { inner: Some(inner), held: None, drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
     }
 
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+        Self { inner: None, held: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+    }
+
+    /// A body that is there already.
+    pub(crate) fn held(bytes: Bytes) -> Self {
+        Self { held: Some(bytes).filter(|bytes| !bytes.is_empty()), ..Self::none() }
     }
 
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
@@ -136,6 +143,10 @@ impl Body for Inbound {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if let Some(held) = self.held.take() {
+            self.end();
+            return Poll::Ready(Some(Ok(Frame::data(held))));
+        }
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let polled = Pin::new(inner).poll_frame(cx);
         if polled.is_pending() {
@@ -164,11 +175,15 @@ impl Body for Inbound {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.held.is_none() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        match (&self.held, &self.inner) {
+            (Some(held), _) => SizeHint::with_exact(u64::try_from(held.len()).unwrap_or(u64::MAX)),
+            (None, Some(inner)) => inner.size_hint(),
+            (None, None) => SizeHint::default(),
+        }
     }
 }
 
@@ -204,6 +219,8 @@ pub(crate) struct Outbound {
 enum Source {
     Full(Option<Bytes>),
     Upstream(PooledBody),
+    /// What was read of an answer already, and the rest of it.
+    Begun(Option<Bytes>, PooledBody),
 }
 
 impl Outbound {
@@ -222,6 +239,11 @@ impl Outbound {
         Self { source: Source::Upstream(body), record: None }
     }
 
+    /// A body of which some was read already.
+    pub(crate) fn begun(first: Bytes, rest: PooledBody) -> Self {
+        Self { source: Source::Begun(Some(first), rest), record: None }
+    }
+
     /// Adds the record that is written at the end.
     pub(crate) fn with_record(mut self, record: Box<Record>) -> Self {
         self.record = Some(record);
@@ -237,6 +259,10 @@ impl Body for Outbound {
         let polled = match &mut self.source {
             Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Source::Begun(first, rest) => match first.take() {
+                Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+                None => Pin::new(rest).poll_frame(cx),
+            },
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record) {
             record.sent(frame.data_ref().map_or(0, Bytes::len));
@@ -248,6 +274,7 @@ impl Body for Outbound {
         match &self.source {
             Source::Full(bytes) => bytes.is_none(),
             Source::Upstream(body) => body.is_end_stream(),
+            Source::Begun(first, rest) => first.is_none() && rest.is_end_stream(),
         }
     }
 
@@ -257,6 +284,8 @@ impl Body for Outbound {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX)))
             }
             Source::Upstream(body) => body.size_hint(),
+            // Its Content-Length, if it has one, is passed on.
+            Source::Begun(..) => SizeHint::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod authenticate;
 mod authorize;
 mod body;
 mod canonical;
+mod contract;
 mod cors;
 mod dress;
 mod forward;

@@ -12,7 +12,7 @@ use std::{
 
 use http::{Method, StatusCode};
 
-use crate::route::Route;
+use crate::{contract::Sides, route::Route};
 
 /// Upper bounds of the duration buckets in seconds, as the conventions advise.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -30,6 +30,13 @@ pub(crate) struct Metrics(Mutex<Numbers>);
 struct Numbers {
     durations: HashMap<Answered, Histogram, foldhash::fast::RandomState>,
     refusals: HashMap<Refused, u64, foldhash::fast::RandomState>,
+    differences: HashMap<Differing, u64, foldhash::fast::RandomState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Differing {
+    route: RouteLabels,
+    side: &'static str,
 }
 
 /// Labels of a route. Routes of one name are one series.
@@ -71,6 +78,8 @@ pub(crate) struct Observation<'a> {
     pub(crate) status: Option<StatusCode>,
     /// Code and reason of a refusal.
     pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    /// Which messages were not as the API's contract says.
+    pub(crate) differs: Option<Sides>,
     pub(crate) duration: Duration,
 }
 
@@ -89,6 +98,10 @@ impl Metrics {
         if let Some((code, reason)) = seen.refusal {
             let refused = Refused { route: route.clone(), code, reason: reason.unwrap_or_default() };
             *numbers.refusals.entry(refused).or_default() += 1;
+        }
+        let sides = seen.differs.unwrap_or_default();
+        for (_, side) in [(sides.request, "request"), (sides.answer, "answer")].into_iter().filter(|(is, _)| *is) {
+            *numbers.differences.entry(Differing { route: route.clone(), side }).or_default() += 1;
         }
         let answered = Answered { route, method: known(seen.method), status: seen.status.map_or(499, |s| s.as_u16()) };
         let histogram = numbers.durations.entry(answered).or_default();
@@ -118,6 +131,7 @@ fn known(method: &Method) -> &'static str {
 /// Adds the workers' numbers up and writes them.
 pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(&str, &str, f64)]) -> String {
     let (mut durations, mut refusals) = (BTreeMap::<Answered, Histogram>::new(), BTreeMap::<Refused, u64>::new());
+    let mut differences = BTreeMap::<Differing, u64>::new();
     for worker in workers {
         let numbers = worker.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (labels, one) in &numbers.durations {
@@ -128,11 +142,15 @@ pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(
         for (labels, count) in &numbers.refusals {
             *refusals.entry(labels.clone()).or_default() += count;
         }
+        for (labels, count) in &numbers.differences {
+            *differences.entry(labels.clone()).or_default() += count;
+        }
     }
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = write_durations(&mut page, &durations)
         .and_then(|()| write_refusals(&mut page, &refusals))
+        .and_then(|()| write_differences(&mut page, &differences))
         .and_then(|()| write_gauges(&mut page, gauges));
     page
 }
@@ -168,6 +186,18 @@ fn write_refusals(page: &mut String, refusals: &BTreeMap<Refused, u64>) -> std::
     Ok(())
 }
 
+fn write_differences(page: &mut String, differences: &BTreeMap<Differing, u64>) -> std::fmt::Result {
+    const NAME: &str = "portcullis_contract_differences_total";
+    if differences.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "# HELP {NAME} Requests whose request or answer was not as the API's contract says.\n# TYPE {NAME} counter")?;
+    for (Differing { route, side }, count) in differences {
+        writeln!(page, "{NAME}{{{}side=\"{side}\"}} {count}", route_labels(route.as_deref()))?;
+    }
+    Ok(())
+}
+
 fn write_gauges(page: &mut String, gauges: &[(&str, &str, f64)]) -> std::fmt::Result {
     for (name, help, value) in gauges {
         writeln!(page, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")?;
@@ -197,6 +227,7 @@ mod tests {
             method,
             status: Some(StatusCode::NOT_FOUND),
             refusal,
+            differs: None,
             duration: Duration::from_micros(micros),
         }
     }

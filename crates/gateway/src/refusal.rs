@@ -1,5 +1,6 @@
 //! Everything a request can be refused for: one variant, one code, one status, one sentence.
 
+use ::contract::Difference;
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -45,6 +46,16 @@ pub(crate) enum Refusal {
     /// With what happened, for the log only.
     UpstreamBroke(&'static str),
     UpstreamFull,
+    /// With what differs.
+    BrokenContract(Box<[Difference]>),
+    /// With what is wrong, for the log only.
+    AmbiguousJson(&'static str),
+    WrongMediaType,
+    WrongCoding,
+    DecodedTooLarge,
+    Retired,
+    /// With what differs, for the log only.
+    BrokenAnswer(&'static str),
     Internal,
 }
 
@@ -99,6 +110,13 @@ impl Refusal {
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
             Self::UpstreamFull => &refusals::UPSTREAM_FULL,
+            Self::BrokenContract(_) => &refusals::BROKEN_CONTRACT,
+            Self::AmbiguousJson(_) => &refusals::AMBIGUOUS_JSON,
+            Self::WrongMediaType => &refusals::WRONG_MEDIA_TYPE,
+            Self::WrongCoding => &refusals::WRONG_CODING,
+            Self::DecodedTooLarge => &refusals::DECODED_TOO_LARGE,
+            Self::Retired => &refusals::RETIRED,
+            Self::BrokenAnswer(_) => &refusals::BROKEN_ANSWER,
             Self::Internal => &refusals::INTERNAL,
         }
     }
@@ -106,7 +124,11 @@ impl Refusal {
     /// The failed check, where a code covers several.
     pub(crate) fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::BadToken(reason) | Self::UpstreamUnreachable(reason) | Self::UpstreamBroke(reason) => Some(reason),
+            Self::BadToken(reason)
+            | Self::UpstreamUnreachable(reason)
+            | Self::UpstreamBroke(reason)
+            | Self::AmbiguousJson(reason)
+            | Self::BrokenAnswer(reason) => Some(reason),
             _ => None,
         }
     }
@@ -121,6 +143,7 @@ impl Refusal {
             detail: entry.caller,
             code: entry.id,
             request_id: request_id.as_str(),
+            errors: self.errors(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Outbound::full(Bytes::from(body)));
@@ -130,6 +153,14 @@ impl Refusal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.add_fields(headers);
         response
+    }
+
+    /// Places that the caller can correct.
+    fn errors(&self) -> &[Difference] {
+        match self {
+            Self::BrokenContract(found) => found,
+            _ => &[],
+        }
     }
 
     fn add_fields(&self, headers: &mut HeaderMap) {
@@ -196,7 +227,7 @@ fn insert<E>(headers: &mut HeaderMap, name: header::HeaderName, value: Result<He
     }
 }
 
-/// RFC 9457 with `code` and `request_id`.
+/// RFC 9457 with `code`, `request_id` and, where a contract is broken, `errors`.
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(rename = "type")]
@@ -206,4 +237,6 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    errors: &'a [Difference],
 }

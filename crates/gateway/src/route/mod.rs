@@ -31,6 +31,8 @@ pub(crate) struct Route {
     pub(crate) rule: config::Route,
     /// Rules for pages of other origins.
     pub(crate) cors: Option<Arc<Cors>>,
+    /// What its API's OpenAPI document asks for.
+    pub(crate) contract: Option<Arc<config::Contract>>,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
 }
@@ -58,6 +60,7 @@ impl Routes {
                 HostPattern::Any => &mut routes.any,
                 HostPattern::Exact(host) => routes.exact.entry(host.clone()).or_default(),
             };
+            let contract = api.contract.clone().map(Arc::new);
             let cors = api.cors.as_ref().map(|rules| Arc::new(Cors::new(rules)));
             for rule in &api.routes {
                 let takes_certificates = match &rule.access {
@@ -71,6 +74,7 @@ impl Routes {
                     labels,
                     rule: rule.clone(),
                     cors: cors.clone(),
+                    contract: contract.clone(),
                     takes_certificates,
                 };
                 tree.insert(&rule.template.segments, Arc::new(route));
