@@ -8,7 +8,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use gateway::Position;
+use gateway::{Position, Sighting};
 use serde::{Deserialize, Serialize};
 use store::{KeyId, KeyRecord};
 
@@ -39,6 +39,8 @@ pub(crate) enum Request {
         id: KeyId,
     },
     Reload,
+    /// What was asked for since the start.
+    Inventory,
     /// What became of the request with this id.
     Find {
         id: String,
@@ -65,6 +67,10 @@ pub(crate) enum Answer {
         keys: Vec<KeyRecord>,
     },
     Reloaded,
+    /// What was asked for since the start.
+    Sightings {
+        sightings: Vec<Sighting>,
+    },
     /// Stories of requests, oldest first, and where they end.
     Requests {
         requests: Vec<serde_json::Value>,

@@ -25,7 +25,7 @@ use crate::{
     contract::Noted,
     gate::Gate,
     listen::Peer,
-    metrics::Observation,
+    metrics::{self, Observation},
     recent::{Ended, Marks, Stage, Story},
     refusal::Refusal,
     request_id::RequestId,
@@ -70,6 +70,10 @@ impl Log {
     }
 
     fn write(&self, line: &Line<'_>) {
+        self.write_line(line);
+    }
+
+    fn write_line(&self, line: &impl Serialize) {
         if self.writer.is_none() {
             return;
         }
@@ -128,6 +132,8 @@ pub(crate) struct Record {
     reason: Option<&'static str>,
     /// It was sent to a second server.
     pub(crate) retried: bool,
+    /// The object it asks for, as the table of walks has it.
+    object: Option<u64>,
     /// What was not as documented.
     noted: Option<Box<Noted>>,
     sent: u64,
@@ -170,6 +176,22 @@ struct Line<'a> {
     duration_us: u64,
 }
 
+/// The alarm that a caller goes through the objects of others.
+#[derive(Serialize)]
+struct ObjectWalk<'a> {
+    event: &'static str,
+    ts: f64,
+    /// Of the request that raised it.
+    request_id: &'a str,
+    api: &'a str,
+    route: &'a str,
+    authentication: &'a str,
+    subject: &'a str,
+    credential: &'a str,
+    objects: usize,
+    window_seconds: u64,
+}
+
 /// How request and answer differed from the API's contract. Places and keywords, never values.
 #[derive(Serialize)]
 struct Contract<'a> {
@@ -210,6 +232,7 @@ impl Record {
             code: None,
             reason: None,
             retried: false,
+            object: None,
             noted: None,
             sent: 0,
             marks: Marks::default(),
@@ -228,6 +251,9 @@ impl Record {
 
     pub(crate) fn routed(&mut self, routed: &Routed) {
         self.route = Some(Arc::clone(&routed.route));
+        if routed.route.paths.open && self.path.is_none() {
+            self.path = Some(routed.canonical.path.as_str().to_owned());
+        }
     }
 
     /// Notes the time.
@@ -239,6 +265,10 @@ impl Record {
         self.passed(Stage::Authenticate);
         if let Identity::Known(caller) = &identified.identity {
             self.caller = Some(Arc::clone(caller));
+            self.object = identified.route.paths.object.map(|segment| {
+                let path = up_to(identified.canonical.path.as_str(), segment);
+                self.gate.walks.object(&identified.route.api, path)
+            });
         }
     }
 
@@ -269,6 +299,12 @@ impl Record {
     }
 }
 
+/// A path up to the end of its nth segment.
+fn up_to(path: &str, segment: usize) -> &str {
+    let end = path.match_indices('/').nth(segment).map_or(path.len(), |(at, _)| at);
+    path.get(..end).unwrap_or(path)
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
@@ -287,6 +323,7 @@ impl Drop for Record {
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());
         self.log(at, status, micros);
+        self.observe(at, status);
         let ended = Ended {
             id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
             at,
@@ -306,6 +343,30 @@ impl Drop for Record {
 }
 
 impl Record {
+    /// Counts paths that no route names, and objects of others.
+    fn observe(&self, at: f64, status: u16) {
+        let Some(route) = &self.route else { return };
+        if let (true, None, Some(path)) = (route.paths.open, self.code, &self.path) {
+            self.gate.observed.count(&route.api, path, metrics::known(&self.method), status);
+        }
+        let (Some(object), Some(caller)) = (self.object, &self.caller) else { return };
+        if let Some(walk) = self.gate.walks.note(&caller.limit_key, object, status, self.started) {
+            self.gate.metrics.walked(&route.labels);
+            self.gate.log.write_line(&ObjectWalk {
+                event: "object_walk",
+                ts: at,
+                request_id: self.request_id.as_str(),
+                api: &route.api,
+                route: &route.rule.name,
+                authentication: caller.method,
+                subject: &caller.subject,
+                credential: &caller.credential,
+                objects: walk.objects,
+                window_seconds: walk.window_seconds,
+            });
+        }
+    }
+
     fn log(&self, at: f64, status: u16, micros: u64) {
         if self.gate.log.writer.is_none() {
             return;

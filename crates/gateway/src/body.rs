@@ -99,7 +99,9 @@ impl Inbound {
 
     /// A body that is there already.
     pub(crate) fn held(bytes: Bytes) -> Self {
-        Self { held: Some(bytes).filter(|bytes| !bytes.is_empty()), ..Self::none() }
+        let mut body = Self::none();
+        body.held = Some(bytes).filter(|bytes| !bytes.is_empty());
+        body
     }
 
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.

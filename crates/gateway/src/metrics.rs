@@ -31,6 +31,7 @@ struct Numbers {
     durations: HashMap<Answered, Histogram, foldhash::fast::RandomState>,
     refusals: HashMap<Refused, u64, foldhash::fast::RandomState>,
     differences: HashMap<Differing, u64, foldhash::fast::RandomState>,
+    walks: HashMap<Arc<Labels>, u64, foldhash::fast::RandomState>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,9 +88,30 @@ impl Labels {
     pub(crate) fn new(api: &str, route: &str) -> Arc<Self> {
         Arc::new(Self { api: api.to_owned(), route: route.to_owned() })
     }
+
+    /// The API, and the template if it says what was asked for; one that takes the rest of a path does not.
+    pub(crate) fn exact(&self) -> Option<(&str, &str)> {
+        let (_, template) = self.route.split_once(' ')?;
+        let template = template.trim();
+        (!template.ends_with("*}")).then_some((self.api.as_str(), template))
+    }
 }
 
 impl Metrics {
+    /// Shows each route's methods and statuses, and how often there were.
+    pub(crate) fn each_answered(&self, mut show: impl FnMut(Option<&Labels>, &'static str, u16, u64)) {
+        let numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (Answered { route, method, status }, histogram) in &numbers.durations {
+            show(route.as_deref(), method, *status, histogram.buckets.iter().sum());
+        }
+    }
+
+    /// Counts a caller that walks through the objects of others.
+    pub(crate) fn walked(&self, route: &Arc<Labels>) {
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *numbers.walks.entry(Arc::clone(route)).or_default() += 1;
+    }
+
     pub(crate) fn observe(&self, seen: &Observation<'_>) {
         let route = seen.route.map(|route| Arc::clone(&route.labels));
         let micros = u64::try_from(seen.duration.as_micros()).unwrap_or(u64::MAX);
@@ -113,7 +135,7 @@ impl Metrics {
 }
 
 /// A method that exists, or `_OTHER`: strangers can write any token there.
-fn known(method: &Method) -> &'static str {
+pub(crate) fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -131,7 +153,7 @@ fn known(method: &Method) -> &'static str {
 /// Adds the workers' numbers up and writes them.
 pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(&str, &str, f64)]) -> String {
     let (mut durations, mut refusals) = (BTreeMap::<Answered, Histogram>::new(), BTreeMap::<Refused, u64>::new());
-    let mut differences = BTreeMap::<Differing, u64>::new();
+    let (mut differences, mut walks) = (BTreeMap::<Differing, u64>::new(), BTreeMap::<Arc<Labels>, u64>::new());
     for worker in workers {
         let numbers = worker.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (labels, one) in &numbers.durations {
@@ -145,12 +167,16 @@ pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(
         for (labels, count) in &numbers.differences {
             *differences.entry(labels.clone()).or_default() += count;
         }
+        for (labels, count) in &numbers.walks {
+            *walks.entry(Arc::clone(labels)).or_default() += count;
+        }
     }
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = write_durations(&mut page, &durations)
         .and_then(|()| write_refusals(&mut page, &refusals))
         .and_then(|()| write_differences(&mut page, &differences))
+        .and_then(|()| write_walks(&mut page, &walks))
         .and_then(|()| write_gauges(&mut page, gauges));
     page
 }
@@ -194,6 +220,19 @@ fn write_differences(page: &mut String, differences: &BTreeMap<Differing, u64>) 
     writeln!(page, "# HELP {NAME} Requests whose request or answer was not as the API's contract says.\n# TYPE {NAME} counter")?;
     for (Differing { route, side }, count) in differences {
         writeln!(page, "{NAME}{{{}side=\"{side}\"}} {count}", route_labels(route.as_deref()))?;
+    }
+    Ok(())
+}
+
+fn write_walks(page: &mut String, walks: &BTreeMap<Arc<Labels>, u64>) -> std::fmt::Result {
+    const NAME: &str = "portcullis_object_walks_total";
+    if walks.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "# HELP {NAME} Callers that went through the objects of others.\n# TYPE {NAME} counter")?;
+    for (route, count) in walks {
+        let (api, route) = (escaped(&route.api), escaped(&route.route));
+        writeln!(page, "{NAME}{{portcullis_api=\"{api}\",http_route=\"{route}\"}} {count}")?;
     }
     Ok(())
 }

@@ -192,8 +192,11 @@ fn shadowed(cx: &Context, node: &Node, api: &Api, other: &Api) {
     if other.path.len() <= api.path.len() {
         return;
     }
-    let nodes = node.get("routes").map(Node::items).unwrap_or_default();
-    for (node, route) in nodes.iter().zip(&api.routes).filter(|(_, route)| under(&route.template, &other.path)) {
+    let listed = node.get("routes").map(Node::items).unwrap_or_default();
+    // Behind those of the file are those of the document.
+    let made = node.get("contract").and_then(|contract| contract.get("openapi"));
+    let nodes = listed.iter().chain(std::iter::repeat(made.unwrap_or(node)));
+    for (node, route) in nodes.zip(&api.routes).filter(|(_, route)| under(&route.template, &other.path)) {
         let message = format!("requests of `{}` go to the API `{}` at `{}`", route.name, other.name, other.path);
         let help = format!("Move the route to `{}`.", other.name);
         cx.report(&diagnostics::ROUTE_SHADOWED, match_span(node), message, help);
