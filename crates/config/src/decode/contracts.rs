@@ -35,13 +35,15 @@ pub(super) fn one(cx: &Context, node: &Node, prefix: &str) -> Option<Contract> {
         responses: responses != ResponseMode::Off,
     };
     let path = file.text()?;
-    let document = document::read(cx, file, path, &options)?;
+    let (document, digest) = document::read(cx, file, path, &options)?;
     for operation in document.operations() {
         outside(cx, file, operation, prefix);
     }
     let modes = modes(cx, &mode, named, document.operations())?;
     let gzip = node.get("gzip").and_then(Node::text) == Some("true");
-    Some(Contract { document: Arc::new(document), path: cx.base.join(path), mode, modes, responses, gzip })
+    let Options { strict_objects, strict_query, .. } = options;
+    let (document, path) = (Arc::new(document), cx.base.join(path));
+    Some(Contract { document, path, mode, modes, responses, strict_objects, strict_query, digest, gzip })
 }
 
 /// `enforce`, `monitor`, or `{ off: "why" }`.

@@ -15,6 +15,12 @@ pub struct Contract {
     pub modes: Vec<ContractMode>,
     /// What becomes of answers that are not as documented.
     pub responses: ResponseMode,
+    /// Whether objects with declared members take no others.
+    pub strict_objects: bool,
+    /// Whether query parameters that are not declared are refused.
+    pub strict_query: bool,
+    /// Tells one text of the document from another.
+    pub digest: u64,
     /// Whether bodies may come compressed by gzip; they are judged as they are without it.
     pub gzip: bool,
 }

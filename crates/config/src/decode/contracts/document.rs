@@ -1,6 +1,9 @@
 //! An OpenAPI document from its file, and its problems at their lines.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use contract::{Kind, Options, Problem};
 use policy::Source;
@@ -18,7 +21,7 @@ const BOUNDS: Bounds = Bounds { nodes: 1_000_000, depth: 100 };
 const MAX_BYTES: usize = 16 << 20;
 
 /// Reads and compiles a document of YAML or JSON.
-pub(super) fn read(cx: &Context, node: &Node, path: &str, options: &Options) -> Option<contract::Contract> {
+pub(super) fn read(cx: &Context, node: &Node, path: &str, options: &Options) -> Option<(contract::Contract, u64)> {
     let bytes = files::read(cx, node, path)?;
     let Some(text) = str::from_utf8(&bytes).ok().filter(|text| text.len() <= MAX_BYTES) else {
         let message = format!("`{path}` is not a text of at most {} MiB", MAX_BYTES >> 20);
@@ -32,12 +35,18 @@ pub(super) fn read(cx: &Context, node: &Node, path: &str, options: &Options) -> 
     cx.attach(&source, findings);
     let tree = tree.filter(|_| is_clean)?;
     match contract::compile(&to_json(&tree), options) {
-        Ok(contract) => Some(contract),
+        Ok(contract) => Some((contract, digest(text))),
         Err(problems) => {
             cx.attach(&source, problems.iter().map(|problem| finding(&tree, problem, &source)).collect());
             None
         }
     }
+}
+
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn finding(tree: &Node, problem: &Problem, source: &Arc<Source>) -> Finding {
