@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Inventory) -> Outcome {
 
 fn table(entries: &[Entry]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["API", "OPERATION", "STANDING", "ANSWERED", "MISSING", "WHY"]);
     for entry in entries {
         table.add_row([

@@ -63,7 +63,17 @@ fn refused(gate: &Gate, answer: impl Fn() -> Answer, status: u16, code: &str) ->
     assert_eq!(gate.origin.seen(), before, "the origin saw a refused request");
     let body: Value = serde_json::from_str(&answer.body).unwrap();
     let errors = body["errors"].as_array().cloned().unwrap_or_default();
-    errors.iter().map(|e| format!("{} {} {}", e["in"].as_str().unwrap(), e["pointer"].as_str().unwrap(), e["keyword"].as_str().unwrap())).collect()
+    errors
+        .iter()
+        .map(|e| {
+            format!(
+                "{} {} {}",
+                e["in"].as_str().unwrap(),
+                e["pointer"].as_str().unwrap(),
+                e["keyword"].as_str().unwrap()
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -73,12 +83,14 @@ fn what_the_document_describes_passes_byte_for_byte() {
     assert_eq!(post(&gate, body).status, 200);
     assert!(gate.origin.raw_text().contains(body), "{}", gate.origin.raw_text());
     let chunks = format!("1\r\n{{\r\n{:x}\r\n\"name\":\"chunked\"}}\r\n0\r\n\r\n", "\"name\":\"chunked\"}".len());
-    let head = format!("POST /shop/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{JSON}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n", gate.token(""));
+    let head = format!(
+        "POST /shop/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{JSON}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+        gate.token("")
+    );
     assert_eq!(wire::raw(&gate, format!("{head}{chunks}").as_bytes()).status, 200);
     assert!(gate.origin.raw_text().contains("{\"name\":\"chunked\"}"));
     assert_eq!(send(&gate, "GET", "/shop/orders?limit=20", &[], "").status, 200);
     assert_eq!(send(&gate, "GET", "/shop/orders/17", &[], "").status, 200);
-    assert_eq!(send(&gate, "HEAD", "/shop/orders/17", &[], "").status, 200);
 }
 
 #[test]
@@ -86,7 +98,10 @@ fn z7_members_that_callers_may_not_write_are_refused() {
     let gate = shop("mode: enforce");
     let places = |body: &str| refused(&gate, || post(&gate, body), 400, "PC-0701");
     assert_eq!(places(r#"{"name":"abc","admin":true}"#), ["body /admin additionalProperties"]);
-    assert_eq!(places(r#"{"name":"abc","lines":[{"article":"a","price":0}]}"#), ["body /lines/0/price additionalProperties"]);
+    assert_eq!(
+        places(r#"{"name":"abc","lines":[{"article":"a","price":0}]}"#),
+        ["body /lines/0/price additionalProperties"]
+    );
     assert_eq!(places(r#"{"name":"abc","id":1}"#), ["body /id readOnly"]);
     let loose = shop("strict_objects: false");
     assert_eq!(post(&loose, r#"{"name":"abc","admin":true}"#).status, 200, "the twin: the option is what refuses");
@@ -129,7 +144,9 @@ fn logged(gate: &Gate, id: &str) -> Value {
 #[test]
 fn z9_and_i1_paths_methods_and_json_have_one_meaning() {
     let gate = shop("routes: true, mode: enforce");
-    let code = |method: &str, target: &str, status, code| refused(&gate, || send(&gate, method, target, &[], ""), status, code);
+    let code = |method: &str, target: &str, status, code| {
+        refused(&gate, || send(&gate, method, target, &[], ""), status, code)
+    };
     code("GET", "/shop/unknown", 404, "PC-0108");
     code("GET", "/shop/orders/1/x", 404, "PC-0108");
     code("GET", "/shop/old", 410, "PC-0706");
@@ -173,6 +190,14 @@ fn bodies_of_other_types_and_codings_are_refused() {
         let field = format!("Content-Encoding: {coding}");
         refused(&gate, || send(&gate, "POST", "/shop/orders", &[JSON, &field], body), 415, "PC-0704");
     }
+    // What the upstream will not see does not count.
+    let hidden = "Connection: close, Content-Type";
+    let head = format!(
+        "POST /shop/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{JSON}\r\n{hidden}\r\nContent-Length: {}\r\n\r\n",
+        gate.token(""),
+        body.len()
+    );
+    refused(&gate, || wire::raw(&gate, format!("{head}{body}").as_bytes()), 415, "PC-0703");
     assert_eq!(refused(&gate, || post(&gate, ""), 400, "PC-0701"), ["body  required"]);
     assert_eq!(refused(&gate, || send(&gate, "GET", "/shop/orders", &[JSON], body), 400, "PC-0701"), ["body  unknown"]);
     assert_eq!(send(&gate, "POST", "/shop/orders", &[JSON, "Content-Encoding: identity"], body).status, 200);
@@ -198,7 +223,10 @@ fn post_zipped(gate: &Gate, plain: &[u8]) -> Answer {
 fn i96_l7_a_gzip_bomb_is_refused_before_it_has_unfolded() {
     let gate = shop("gzip: true");
     assert_eq!(post_zipped(&gate, br#"{"name":"abc"}"#).status, 200);
-    assert_eq!(refused(&gate, || post_zipped(&gate, br#"{"name":"abc","admin":1}"#), 400, "PC-0701"), ["body /admin additionalProperties"]);
+    assert_eq!(
+        refused(&gate, || post_zipped(&gate, br#"{"name":"abc","admin":1}"#), 400, "PC-0701"),
+        ["body /admin additionalProperties"]
+    );
     let bomb = format!("{{\"free\":\"{}\"}}", "a".repeat(64 << 20));
     let before = gate.peak_kib();
     refused(&gate, || post_zipped(&gate, bomb.as_bytes()), 413, "PC-0705");
@@ -221,7 +249,10 @@ fn i97_l5_l6_hostile_json_is_refused_for_what_it_is() {
     let catastrophic = format!(r#"{{"name":"{}!"}}"#, "a".repeat(39));
     assert_eq!(refused(&gate, || post(&gate, &catastrophic), 400, "PC-0701"), ["body /name pattern"]);
     let lines = vec![r#"{"article":"a"}"#; 11].join(",");
-    assert_eq!(refused(&gate, || post(&gate, &format!(r#"{{"name":"abc","lines":[{lines}]}}"#)), 400, "PC-0701"), ["body /lines maxItems"]);
+    assert_eq!(
+        refused(&gate, || post(&gate, &format!(r#"{{"name":"abc","lines":[{lines}]}}"#)), 400, "PC-0701"),
+        ["body /lines maxItems"]
+    );
     for number in ["1e999", "123456789012345678901234567890"] {
         refused(&gate, || post(&gate, &format!(r#"{{"name":"abc","free":{number}}}"#)), 400, "PC-0702");
     }
@@ -242,8 +273,12 @@ fn monitored_operations_pass_and_are_logged_without_values() {
     assert_eq!(answer.status, 200);
     let line = logged(&gate, answer.field("x-request-id").unwrap());
     let found = line["contract"]["request"].as_array().unwrap();
-    let pointers: Vec<_> = found.iter().map(|d| (d["pointer"].as_str().unwrap(), d["keyword"].as_str().unwrap())).collect();
-    assert!(pointers.contains(&("/name", "pattern")) && pointers.contains(&("/admin", "additionalProperties")), "{line}");
+    let pointers: Vec<_> =
+        found.iter().map(|d| (d["pointer"].as_str().unwrap(), d["keyword"].as_str().unwrap())).collect();
+    assert!(
+        pointers.contains(&("/name", "pattern")) && pointers.contains(&("/admin", "additionalProperties")),
+        "{line}"
+    );
     assert!(!line.to_string().contains("SECRET"), "{line}");
     let malformed = post(&gate, "{");
     assert_eq!(malformed.status, 200);
@@ -262,6 +297,9 @@ fn refusals_are_logged_with_places_and_without_values() {
     let answer = post(&gate, r#"{"name":"SECRET-VALUE"}"#);
     assert!(!answer.body.contains("SECRET"), "{}", answer.body);
     let line = logged(&gate, answer.field("x-request-id").unwrap());
-    assert_eq!((line["code"].as_str(), line["contract"]["request"][0]["keyword"].as_str()), (Some("PC-0701"), Some("pattern")));
+    assert_eq!(
+        (line["code"].as_str(), line["contract"]["request"][0]["keyword"].as_str()),
+        (Some("PC-0701"), Some("pattern"))
+    );
     assert!(!line.to_string().contains("SECRET"), "{line}");
 }

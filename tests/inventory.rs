@@ -45,31 +45,52 @@ fn get(gate: &Gate, target: &str, subject: &str) -> u16 {
 fn inventory(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
     let binary = env!("CARGO_BIN_EXE_portcullis");
     let mut command = Command::new(binary);
-    let output = command.args(["inventory", "-c", "portcullis.yaml"]).args(arguments).current_dir(gate.folder.path()).output().unwrap();
+    let output = command
+        .args(["inventory", "-c", "portcullis.yaml"])
+        .args(arguments)
+        .current_dir(gate.folder.path())
+        .output()
+        .unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]
 fn shadows_zombies_ghosts_and_orphans_are_told_apart() {
     let gate = gate();
-    for target in ["/shop/orders", "/shop/old", "/shop/debug/dump", "/shop/users/17/cart", "/shop/users/18/cart", "/notes/1"] {
+    for target in
+        ["/shop/orders", "/shop/old", "/shop/debug/dump", "/shop/users/17/cart", "/shop/users/18/cart", "/notes/1"]
+    {
         assert_eq!(get(&gate, target, "alice"), 200, "{target}");
     }
     let (code, text) = inventory(&gate, &["-o", "json"]);
     assert_eq!(code, Some(3), "{text}");
     let told: Value = serde_json::from_str(&text).unwrap();
-    let standings: Vec<String> = told["operations"].as_array().unwrap().iter().map(|entry| {
-        format!("{} {} {} {}", entry["standing"].as_str().unwrap(), entry["method"].as_str().unwrap(), entry["template"].as_str().unwrap(), entry["answered"])
-    }).collect();
-    assert_eq!(standings, [
-        "shadow GET /notes/{id} 1",
-        "shadow GET /shop/debug/dump 1",
-        "shadow GET /shop/users/{}/cart 2",
-        "zombie GET /shop/old 1",
-        "orphan GET /shop/carts 0",
-        "known GET /shop/gone 0",
-        "known GET /shop/orders 1",
-    ]);
+    let standings: Vec<String> = told["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            format!(
+                "{} {} {} {}",
+                entry["standing"].as_str().unwrap(),
+                entry["method"].as_str().unwrap(),
+                entry["template"].as_str().unwrap(),
+                entry["answered"]
+            )
+        })
+        .collect();
+    assert_eq!(
+        standings,
+        [
+            "shadow GET /notes/{id} 1",
+            "shadow GET /shop/debug/dump 1",
+            "shadow GET /shop/users/{}/cart 2",
+            "zombie GET /shop/old 1",
+            "orphan GET /shop/carts 0",
+            "known GET /shop/gone 0",
+            "known GET /shop/orders 1",
+        ]
+    );
     let (_, table) = inventory(&gate, &[]);
     assert!(table.contains("GET /shop/users/{}/cart") && table.contains("shadow"), "{table}");
     let (_, overlay) = inventory(&gate, &["--patch"]);
@@ -79,7 +100,10 @@ fn shadows_zombies_ghosts_and_orphans_are_told_apart() {
 
 #[test]
 fn a_ghost_is_documented_but_not_there() {
-    let gate = Gate::start_with_contract(DOCUMENT, "routes: false }, routes: [{ match: \"GET /shop/orders\" }], cors: { origins: [\"https://a.example\"]");
+    let gate = Gate::start_with_contract(
+        DOCUMENT,
+        "routes: false }, routes: [{ match: \"GET /shop/orders\" }], cors: { origins: [\"https://a.example\"]",
+    );
     let (_, text) = inventory(&gate, &["-o", "json"]);
     let told: Value = serde_json::from_str(&text).unwrap();
     let ghosts = told["operations"].as_array().unwrap().iter().filter(|entry| entry["standing"] == "ghost");
@@ -107,5 +131,8 @@ fn a_caller_who_walks_through_the_objects_of_others_raises_an_alarm() {
     };
     assert_eq!((alarm["subject"].as_str(), alarm["route"].as_str()), (Some("mallory"), Some("GET /notes/{id}")));
     let page = gate.monitor("/metrics", "localhost");
-    assert!(page.contains("portcullis_object_walks_total{portcullis_api=\"notes\",http_route=\"GET /notes/{id}\"} 1"), "{page}");
+    assert!(
+        page.contains("portcullis_object_walks_total{portcullis_api=\"notes\",http_route=\"GET /notes/{id}\"} 1"),
+        "{page}"
+    );
 }

@@ -22,6 +22,8 @@ USERS = {
 NOTES = {
     1: {"id": 1, "owner": "alice", "text": "alice's diary", "internal_score": 7},
     2: {"id": 2, "owner": "bob", "text": "bob's diary", "internal_score": 3},
+    # From before notes had to have a text.
+    3: {"id": 3, "owner": "carol", "internal_score": 0},
 }
 TICKETS = {"left": 10}
 PAID = set()
@@ -70,7 +72,9 @@ class Origin(BaseHTTPRequestHandler):
 def note(origin, _, number):
     """API1, broken object level authorization: any note for any caller."""
     found = NOTES.get(int(number))
-    return origin.answer(200, found) if found else origin.answer(404, {"error": "no such note"})
+    if found is None:
+        return origin.answer(404, {"error": "no such note"})
+    return origin.answer(200, {**found, "length": len(found["text"])})
 
 
 def notes(origin, query):
@@ -110,8 +114,15 @@ def buy(origin, _):
 
 def preview(origin, _):
     """API7, server side request forgery: fetches whatever address the caller names."""
-    with urllib.request.urlopen(origin.body()["url"], timeout=2) as page:
+    # The image server is not part of this example; this one stands in for it.
+    here = f"http://127.0.0.1:{origin.server.server_port}/images/"
+    url = origin.body()["url"].replace("https://images.example.com/", here)
+    with urllib.request.urlopen(url, timeout=2) as page:
         return origin.answer(200, {"page": page.read(1000).decode("utf-8", "replace")})
+
+
+def image(origin, _, name):
+    return origin.answer(200, {"image": name})
 
 
 def internal(origin, _):
@@ -148,6 +159,7 @@ ROUTES = [
     ("POST", r"/v2/payments", paid),
     ("GET", r"/v2/members", old_users),
     ("GET", r"/v1/users", old_users),
+    ("GET", r"/images/(.+)", image),
     ("GET", r"/internal", internal),
     ("GET", r"/v2/debug", debug),
 ]

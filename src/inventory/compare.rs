@@ -56,7 +56,9 @@ struct Seen {
 /// All operations of all APIs, what needs attention first.
 pub(crate) fn all(config: &Config, sightings: &[Sighting], now: u64) -> Vec<Entry> {
     let mut entries: Vec<Entry> = config.apis.iter().flat_map(|api| of_api(api, sightings, now)).collect();
-    entries.sort_by(|a, b| (a.standing, &a.api, &a.template, &a.method).cmp(&(b.standing, &b.api, &b.template, &b.method)));
+    entries.sort_by(|a, b| {
+        (a.standing, &a.api, &a.template, &a.method).cmp(&(b.standing, &b.api, &b.template, &b.method))
+    });
     entries
 }
 

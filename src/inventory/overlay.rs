@@ -6,7 +6,8 @@ use super::compare::{Entry, Standing};
 
 /// The overlay, in YAML. Each addition says what is known of it, and asks for the rest.
 pub(super) fn of(entries: &[Entry]) -> String {
-    let mut text = String::from("overlay: 1.0.0\ninfo: { title: Operations that are used but not documented, version: \"1\" }\n");
+    let mut text =
+        String::from("overlay: 1.0.0\ninfo: { title: Operations that are used but not documented, version: \"1\" }\n");
     let shadows: Vec<&Entry> = entries.iter().filter(|entry| entry.standing == Standing::Shadow).collect();
     if shadows.is_empty() {
         text.push_str("actions: []\n");
@@ -29,7 +30,10 @@ fn write_action(text: &mut String, entry: &Entry) -> std::fmt::Result {
         writeln!(text, "          parameters:")?;
     }
     for name in names {
-        writeln!(text, "            - {{ name: {name}, in: path, required: true, schema: {{ type: string, maxLength: 64 }} }}")?;
+        writeln!(
+            text,
+            "            - {{ name: {name}, in: path, required: true, schema: {{ type: string, maxLength: 64 }} }}"
+        )?;
     }
     writeln!(text, "          responses: {{ \"200\": {{ description: To be described. }} }}")
 }

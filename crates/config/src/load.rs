@@ -88,7 +88,7 @@ fn read(text: &str, path: &Path, base_dir: &Path, now: u64, cases: Cases) -> Res
                 // A decoder gave nothing without saying why. Refuse the file rather than run half of it.
                 findings.push(Finding {
                     code: &diagnostics::UNREADABLE,
-                file: None,
+                    file: None,
                     span: Span::default(),
                     message: "the configuration could not be understood".into(),
                     help: "This is a fault of Portcullis; please report it with the file.".into(),

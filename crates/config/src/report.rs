@@ -47,7 +47,8 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(path: &Path, source: &str, mut findings: Vec<Finding>) -> Self {
         findings.sort_by(|a, b| (&a.file, a.span, a.code.id).cmp(&(&b.file, b.span, b.code.id)));
-        findings.dedup_by(|a, b| a.file == b.file && a.span == b.span && a.code.id == b.code.id && a.message == b.message);
+        findings
+            .dedup_by(|a, b| a.file == b.file && a.span == b.span && a.code.id == b.code.id && a.message == b.message);
         Self { path: path.to_owned(), source: hide_secrets(source, &findings), findings }
     }
 

@@ -71,7 +71,9 @@ fn operations_without_a_route_of_their_own_become_routes() {
         let config = config::load_str(&text(more), Path::new("portcullis.yaml"), dir.path()).unwrap();
         let scopes = |route: &config::Route| match &route.access {
             config::Access::Public { .. } => "public".to_owned(),
-            config::Access::Authenticated { scopes, .. } => scopes.iter().map(|scope| scope.0.as_str()).collect::<Vec<_>>().join(" "),
+            config::Access::Authenticated { scopes, .. } => {
+                scopes.iter().map(|scope| scope.0.as_str()).collect::<Vec<_>>().join(" ")
+            }
         };
         config.apis[0].routes.iter().map(|route| format!("{}: {}", route.name, scopes(route))).collect::<Vec<_>>()
     };

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn names_and_values_are_decoded() {
-        let decoded: Vec<_> = pairs("a=1&&b%20c=x+y&d").map(|(n, v)| (decode(n).unwrap(), decode(v).unwrap())).collect();
+        let decoded: Vec<_> =
+            pairs("a=1&&b%20c=x+y&d").map(|(n, v)| (decode(n).unwrap(), decode(v).unwrap())).collect();
         assert_eq!(decoded, [("a".into(), "1".into()), ("b c".into(), "x y".into()), ("d".into(), "".into())]);
         assert_eq!(decode("%ff"), None);
         assert_eq!(decode("%2"), None);

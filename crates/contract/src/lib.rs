@@ -19,6 +19,7 @@ mod form;
 mod media;
 mod operation;
 mod parameter;
+mod paths;
 mod pointer;
 mod problem;
 mod response;

@@ -187,10 +187,22 @@ const MAX_FORM_MEMBERS: usize = 256;
 
 /// A schema that any bytes fulfil.
 fn says_nothing(document: &Value, schema: &Value) -> bool {
-    let harmless = ["type", "format", "description", "title", "example", "examples", "default", "contentMediaType",
-        "contentEncoding", "nullable", "deprecated"];
+    let harmless = [
+        "type",
+        "format",
+        "description",
+        "title",
+        "example",
+        "examples",
+        "default",
+        "contentMediaType",
+        "contentEncoding",
+        "nullable",
+        "deprecated",
+    ];
     let keys = schema.as_object().into_iter().flat_map(|map| map.keys());
-    types_of(document, schema).text && keys.into_iter().all(|key| harmless.contains(&key.as_str()) || key.starts_with("x-"))
+    types_of(document, schema).text
+        && keys.into_iter().all(|key| harmless.contains(&key.as_str()) || key.starts_with("x-"))
 }
 
 #[cfg(test)]
@@ -198,8 +210,7 @@ mod tests {
     use super::*;
 
     fn media(names: &[&str]) -> Media {
-        let mut media: Vec<_> =
-            names.iter().filter_map(|name| Some((Range::parse(name)?, Content::Opaque))).collect();
+        let mut media: Vec<_> = names.iter().filter_map(|name| Some((Range::parse(name)?, Content::Opaque))).collect();
         media.sort_by_key(|(range, _)| (range.kind == "*", range.subtype == "*"));
         Media(media)
     }

@@ -31,7 +31,10 @@ pub(crate) struct Parameter {
 enum Shape {
     One(Types),
     /// Items between separators; queries may also repeat the name.
-    List { items: Types, separator: Option<char> },
+    List {
+        items: Types,
+        separator: Option<char>,
+    },
     /// `name[member]=value` in queries.
     Deep(BTreeMap<String, Types>),
     /// The text is JSON.
@@ -43,7 +46,12 @@ const ELSEWHERE: [&str; 3] = ["accept", "content-type", "authorization"];
 
 impl Parameter {
     /// A parameter object; nothing if it is reported, or one that is declared elsewhere.
-    pub(crate) fn compile(translator: &mut Translator<'_>, problems: &mut Problems, pointer: &str, value: &Value) -> Option<Self> {
+    pub(crate) fn compile(
+        translator: &mut Translator<'_>,
+        problems: &mut Problems,
+        pointer: &str,
+        value: &Value,
+    ) -> Option<Self> {
         let name = value.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
         let part = match value.get("in").and_then(Value::as_str) {
             Some("path") => Some(Part::Path),
@@ -66,7 +74,11 @@ impl Parameter {
         }
         let required = value.get("required") == Some(&Value::Bool(true));
         if part == Part::Path && !required {
-            problems.invalid(pointer, format!("the path parameter `{name}` is not required"), "Write `required: true`.");
+            problems.invalid(
+                pointer,
+                format!("the path parameter `{name}` is not required"),
+                "Write `required: true`.",
+            );
         }
         known_keys(problems, pointer, value);
         let (shape, schema) = shape(translator, problems, pointer, value, part)?;
@@ -113,7 +125,12 @@ impl Parameter {
         self.schema.differences(&value, self.part, &pointer, found);
     }
 
-    fn judge_deep(&self, members: Vec<(Cow<'_, str>, Cow<'_, str>)>, types: &BTreeMap<String, Types>, found: &mut Vec<Difference>) {
+    fn judge_deep(
+        &self,
+        members: Vec<(Cow<'_, str>, Cow<'_, str>)>,
+        types: &BTreeMap<String, Types>,
+        found: &mut Vec<Difference>,
+    ) {
         if members.is_empty() {
             if self.required {
                 found.push(self.differs("required"));
@@ -141,44 +158,55 @@ fn shape(
     part: Part,
 ) -> Option<(Shape, String)> {
     if let Some(content) = value.get("content").and_then(Value::as_object) {
-        let place = join(&join(pointer, "content"), "application/json");
-        if content.len() == 1 && content.get("application/json").is_some_and(|media| media.get("schema").is_some()) {
-            return Some((Shape::Json, join(&place, "schema")));
+        let media = content.get("application/json").filter(|media| content.len() == 1 && media.get("schema").is_some());
+        if media.is_none() {
+            let help = "Use `application/json`, or a `schema`.";
+            problems.unsupported(pointer, "a parameter's content can only be JSON", help);
         }
-        problems.unsupported(pointer, "a parameter's content can only be JSON", "Use `application/json`, or a `schema`.");
-        return None;
+        let place = join(&join(pointer, "content"), "application/json");
+        return media.map(|_| (Shape::Json, join(&place, "schema")));
     }
     let place = join(pointer, "schema");
     let Some(schema) = value.get("schema") else {
         problems.invalid(pointer, "the parameter has no schema", "Add `schema: { type: … }`.");
         return None;
     };
-    let document = translator.document;
-    let (_, target) = follow(document, &place, schema).unwrap_or((place.clone(), schema));
-    let types = types_of(document, schema);
-    let style = value.get("style").and_then(Value::as_str);
     let usual = if matches!(part, Part::Query | Part::Cookie) { "form" } else { "simple" };
-    let style = style.unwrap_or(usual);
+    let style = value.get("style").and_then(Value::as_str).unwrap_or(usual);
     let explode = value.get("explode").and_then(Value::as_bool).unwrap_or(style == "form");
+    let types = types_of(translator.document, schema);
+    let shape = styled(translator.document, schema, part, (style, style == usual, explode), types);
+    if shape.is_none() {
+        let kind = if types.object { "an object" } else { "a list" };
+        let kind = if types.object || types.list { kind } else { "a value" };
+        let message = format!("{kind} in the style `{style}` (explode: {explode}) is not supported here");
+        let help = "Supported: values; lists in queries (form, spaceDelimited, pipeDelimited), paths and fields (simple); \
+                    objects in queries as deepObject; JSON by `content`.";
+        problems.unsupported(pointer, message, help);
+    }
+    shape.map(|shape| (shape, place))
+}
+
+/// What a style gives for a value of these types; nothing if that cannot be read in one way.
+fn styled(
+    document: &Value,
+    schema: &Value,
+    part: Part,
+    (style, is_usual, explode): (&str, bool, bool),
+    types: Types,
+) -> Option<Shape> {
+    let target = follow(document, "", schema).map_or(schema, |(_, target)| target);
     let items = target.get("items").map_or(Types::default(), |items| types_of(document, items));
-    let shape = match (part, style, types.list, types.object) {
-        (_, "form" | "simple", false, false) if style == usual => Shape::One(types),
-        (Part::Query, "form", true, false) if explode => Shape::List { items, separator: None },
-        (Part::Query, "form", true, false) => Shape::List { items, separator: Some(',') },
-        (Part::Query, "spaceDelimited", true, false) if !explode => Shape::List { items, separator: Some(' ') },
-        (Part::Query, "pipeDelimited", true, false) if !explode => Shape::List { items, separator: Some('|') },
-        (Part::Query, "deepObject", false, true) => Shape::Deep(members(document, target)),
-        (Part::Path | Part::Header, "simple", true, false) => Shape::List { items, separator: Some(',') },
-        _ => {
-            let kind = if types.object { "an object" } else if types.list { "a list" } else { "a value" };
-            let message = format!("{kind} in the style `{style}` (explode: {explode}) is not supported here");
-            let help = "Supported: values; lists in queries (form, spaceDelimited, pipeDelimited), paths and fields \
-                        (simple); objects in queries as deepObject; JSON by `content`.";
-            problems.unsupported(pointer, message, help);
-            return None;
-        }
-    };
-    Some((shape, place))
+    let list = |separator| Some(Shape::List { items, separator });
+    match (part, style, types.list, types.object) {
+        (_, "form" | "simple", false, false) if is_usual => Some(Shape::One(types)),
+        (Part::Query, "form", true, false) => list(if explode { None } else { Some(',') }),
+        (Part::Query, "spaceDelimited", true, false) if !explode => list(Some(' ')),
+        (Part::Query, "pipeDelimited", true, false) if !explode => list(Some('|')),
+        (Part::Query, "deepObject", false, true) => Some(Shape::Deep(members(document, target))),
+        (Part::Path | Part::Header, "simple", true, false) => list(Some(',')),
+        _ => None,
+    }
 }
 
 /// Types of an object's members; of a list, those of its items.
@@ -196,8 +224,21 @@ pub(crate) fn members(document: &Value, schema: &Value) -> BTreeMap<String, Type
 }
 
 fn known_keys(problems: &mut Problems, pointer: &str, value: &Value) {
-    const KNOWN: [&str; 13] = ["name", "in", "required", "schema", "content", "style", "explode", "allowEmptyValue",
-        "allowReserved", "description", "deprecated", "example", "examples"];
+    const KNOWN: [&str; 13] = [
+        "name",
+        "in",
+        "required",
+        "schema",
+        "content",
+        "style",
+        "explode",
+        "allowEmptyValue",
+        "allowReserved",
+        "description",
+        "deprecated",
+        "example",
+        "examples",
+    ];
     for key in value.as_object().into_iter().flat_map(|map| map.keys()) {
         if !KNOWN.contains(&key.as_str()) && !key.starts_with("x-") {
             let help = format!("Known here: {}.", KNOWN.join(", "));
@@ -219,12 +260,15 @@ pub(crate) fn judge(
     for parameter in parameters {
         match parameter.part {
             Part::Path => {
-                let text = path.iter().find(|(name, _)| *name == parameter.name).and_then(|(_, text)| percent_decode(text));
+                let text =
+                    path.iter().find(|(name, _)| *name == parameter.name).and_then(|(_, text)| percent_decode(text));
                 parameter.judge(text.map(Cow::Owned).as_slice(), found);
             }
             Part::Query => match &parameter.shape {
                 Shape::Deep(types) => parameter.judge_deep(sent.members(&parameter.name), types, found),
-                Shape::One(_) | Shape::List { .. } | Shape::Json => parameter.judge(&sent.values(&parameter.name), found),
+                Shape::One(_) | Shape::List { .. } | Shape::Json => {
+                    parameter.judge(&sent.values(&parameter.name), found)
+                }
             },
             Part::Header => {
                 let values = headers.get_all(&parameter.name).iter();

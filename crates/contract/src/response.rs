@@ -106,7 +106,8 @@ impl Responses {
             return AnswerRule::Pass;
         }
         let of = |wanted: Status| self.answers.iter().find(|(known, _)| *known == wanted).map(|(_, answer)| answer);
-        let answer = of(Status::Exact(status)).or_else(|| of(Status::Class(status / 100))).or_else(|| of(Status::Default));
+        let answer =
+            of(Status::Exact(status)).or_else(|| of(Status::Class(status / 100))).or_else(|| of(Status::Default));
         let Some(answer) = answer else { return AnswerRule::Undocumented };
         if !has_body {
             return AnswerRule::Pass;

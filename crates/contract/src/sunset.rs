@@ -17,8 +17,7 @@ impl Sunset {
     /// The moment as a Sunset field has it (RFC 9110 §5.6.7).
     pub fn field(self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-        const MONTHS: [&str; 12] =
-            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let (days, seconds) = (self.at / 86_400, self.at % 86_400);
         let (year, month, day) = date_of(days);
         let name = |names: &[&'static str], at: u64| {
@@ -100,7 +99,9 @@ mod tests {
             assert_eq!(sunset, Some(Sunset { at }), "{text}");
             assert_eq!(Sunset { at }.field(), field);
         }
-        for text in ["", "2023-02-29", "2026-13-01", "2026-01-00", "2026-01-01T25:00:00Z", "2026-01-01T10:00:00+02:00", "soon"] {
+        for text in
+            ["", "2023-02-29", "2026-13-01", "2026-01-00", "2026-01-01T25:00:00Z", "2026-01-01T10:00:00+02:00", "soon"]
+        {
             assert_eq!(Sunset::parse(text), None, "{text}");
         }
     }

@@ -69,14 +69,50 @@ fn parts_of_a_document_that_cannot_be_checked_are_problems() {
         ((|d| d["openapi"] = json!("2.0")) as fn(&mut Value), "/openapi".to_owned(), "2.0"),
         (|d| d["pahts"] = json!({}), "/pahts".into(), "no key"),
         (|d| d["servers"] = json!([{ "url": "/a" }, { "url": "/b" }]), "/servers".into(), "different paths"),
-        (|d| d["paths"]["/x/{id}"] = json!({ "get": { "responses": {} } }), "/paths/~1x~1{id}/get".into(), "not declared"),
+        (
+            |d| d["paths"]["/x/{id}"] = json!({ "get": { "responses": {} } }),
+            "/paths/~1x~1{id}/get".into(),
+            "not declared",
+        ),
         (|d| d["paths"]["/x.{id}"] = json!({}), "/paths/~1x.{id}".into(), "whole segment"),
-        (|d| d["paths"]["/things"]["post"]["parameters"] = json!([{ "name": "a", "in": "path", "required": true, "schema": {} }]), post.into(), "no parameter"),
-        (|d| d["paths"]["/things"]["post"]["parameters"] = json!([{ "name": "a", "in": "query", "style": "matrix", "schema": {} }]), format!("{post}/parameters/0"), "style"),
-        (|d| d["paths"]["/things"]["post"]["parameters"] = json!([{ "name": "a", "in": "query", "schema": { "type": "object" } }]), format!("{post}/parameters/0"), "object"),
-        (|d| d["paths"]["/things"]["post"]["parameters"] = json!([{ "name": "a", "in": "query" }]), format!("{post}/parameters/0"), "no schema"),
+        (
+            |d| {
+                d["paths"]["/things"]["post"]["parameters"] =
+                    json!([{ "name": "a", "in": "path", "required": true, "schema": {} }])
+            },
+            post.into(),
+            "no parameter",
+        ),
+        (
+            |d| {
+                d["paths"]["/things"]["post"]["parameters"] =
+                    json!([{ "name": "a", "in": "query", "style": "matrix", "schema": {} }])
+            },
+            format!("{post}/parameters/0"),
+            "style",
+        ),
+        (
+            |d| {
+                d["paths"]["/things"]["post"]["parameters"] =
+                    json!([{ "name": "a", "in": "query", "schema": { "type": "object" } }])
+            },
+            format!("{post}/parameters/0"),
+            "object",
+        ),
+        (
+            |d| d["paths"]["/things"]["post"]["parameters"] = json!([{ "name": "a", "in": "query" }]),
+            format!("{post}/parameters/0"),
+            "no schema",
+        ),
         (|d| d["paths"]["/things"]["post"]["x-sunset"] = json!("soon"), format!("{post}/x-sunset"), "soon"),
-        (|d| d["paths"]["/things"]["post"]["requestBody"]["content"]["multipart/form-data"] = json!({ "schema": { "type": "object" } }), format!("{post}/requestBody/content/multipart~1form-data/schema"), "cannot be judged"),
+        (
+            |d| {
+                d["paths"]["/things"]["post"]["requestBody"]["content"]["multipart/form-data"] =
+                    json!({ "schema": { "type": "object" } })
+            },
+            format!("{post}/requestBody/content/multipart~1form-data/schema"),
+            "cannot be judged",
+        ),
     ] {
         let (pointer, message) = with(change);
         assert_eq!(pointer, place, "{message}");
@@ -97,10 +133,44 @@ fn operations_that_are_off_may_hold_anything() {
 }
 
 fn anything() -> impl Strategy<Value = Value> {
-    let word = prop::sample::select(vec!["type", "$ref", "properties", "allOf", "items", "get", "parameters", "schema", "in",
-        "name", "required", "content", "application/json", "responses", "paths", "/a/{b}", "openapi", "pattern", "format",
-        "requestBody", "components", "200", "#/components", "#/paths", "#", "query", "object", "string", "3.1.0", "x"]);
-    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), word.clone().prop_map(Value::from)];
+    let word = prop::sample::select(vec![
+        "type",
+        "$ref",
+        "properties",
+        "allOf",
+        "items",
+        "get",
+        "parameters",
+        "schema",
+        "in",
+        "name",
+        "required",
+        "content",
+        "application/json",
+        "responses",
+        "paths",
+        "/a/{b}",
+        "openapi",
+        "pattern",
+        "format",
+        "requestBody",
+        "components",
+        "200",
+        "#/components",
+        "#/paths",
+        "#",
+        "query",
+        "object",
+        "string",
+        "3.1.0",
+        "x",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        word.clone().prop_map(Value::from)
+    ];
     leaf.prop_recursive(6, 64, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

@@ -99,7 +99,8 @@ fn parts_of_a_composition_are_one_object() {
         assert_eq!(of("Cat", json!({ "lives": 9 })), ["/kind required"]);
         let pair = json!({ "base": { "kind": "x", "lives": 9 }, "cat": { "kind": "x", "lives": 9 } });
         assert_eq!(of("Pair", pair), ["/base/lives additionalProperties"]);
-        let either = json!({ "oneOf": [{ "$ref": "#/components/schemas/Cat" }, { "$ref": "#/components/schemas/Dog" }] });
+        let either =
+            json!({ "oneOf": [{ "$ref": "#/components/schemas/Cat" }, { "$ref": "#/components/schemas/Dog" }] });
         let contract = contract(version, &with_body(&either), &components);
         assert_eq!(judge(&contract, r#"{"kind":"cat","lives":9}"#).unwrap(), [""; 0]);
         assert!(!judge(&contract, r#"{"kind":"cat","lives":9,"admin":true}"#).unwrap().is_empty());
@@ -183,7 +184,10 @@ fn a_recursive_schema_is_held_to_as_deep_as_json_goes() {
     let contract = contract("3.0.3", &with_body(&json!({ "$ref": "#/components/schemas/Node" })), &components);
     assert_eq!(judge(&contract, r#"{"value":1,"next":{"value":2}}"#).unwrap(), [""; 0]);
     assert_eq!(judge(&contract, r#"{"next":{"next":{"value":"x"}}}"#).unwrap(), ["/next/next/value type"]);
-    assert_eq!(judge(&contract, r#"{"next":{"next":{"admin":1}}}"#).unwrap(), ["/next/next/admin additionalProperties"]);
+    assert_eq!(
+        judge(&contract, r#"{"next":{"next":{"admin":1}}}"#).unwrap(),
+        ["/next/next/admin additionalProperties"]
+    );
 }
 
 #[test]
@@ -200,7 +204,8 @@ fn parameters_are_read_as_their_schemas_ask() {
     let parameter = |name: &str, place: &str, schema: Value| json!({ "name": name, "in": place, "schema": schema });
     let mut list = parameter("ids", "query", json!({ "type": "array", "items": { "type": "integer" }, "maxItems": 2 }));
     list["explode"] = json!(false);
-    let mut deep = parameter("filter", "query", json!({ "type": "object", "properties": { "size": { "type": "integer" } } }));
+    let mut deep =
+        parameter("filter", "query", json!({ "type": "object", "properties": { "size": { "type": "integer" } } }));
     deep["style"] = json!("deepObject");
     let contract = contract(
         "3.1.0",
@@ -261,7 +266,8 @@ fn bodies_come_where_they_are_expected_and_in_a_type_that_is_taken() {
 fn forms_are_judged_like_objects() {
     let schema = json!({ "type": "object", "required": ["age"], "properties": {
         "age": { "type": "integer", "minimum": 18 }, "tag": { "type": "array", "items": { "type": "integer" } } } });
-    let operation = json!({ "requestBody": { "content": { "application/x-www-form-urlencoded": { "schema": schema } } } });
+    let operation =
+        json!({ "requestBody": { "content": { "application/x-www-form-urlencoded": { "schema": schema } } } });
     let contract = contract("3.1.0", &operation, &json!({}));
     let judge = |body: &str| {
         let mut headers = HeaderMap::new();

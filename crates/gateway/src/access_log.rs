@@ -202,13 +202,8 @@ struct Contract<'a> {
     #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
     answer: &'a [Difference],
     /// Members removed from the answer.
-    #[serde(skip_serializing_if = "is_zero")]
-    removed: usize,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
-fn is_zero(number: &usize) -> bool {
-    *number == 0
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<usize>,
 }
 
 impl Record {
@@ -392,7 +387,7 @@ impl Record {
                 reason: noted.reason,
                 request: &noted.request,
                 answer: &noted.answer,
-                removed: noted.removed,
+                removed: Some(noted.removed).filter(|removed| *removed > 0),
             }),
             sent: self.sent,
             duration_us: micros,

@@ -217,7 +217,10 @@ fn write_differences(page: &mut String, differences: &BTreeMap<Differing, u64>) 
     if differences.is_empty() {
         return Ok(());
     }
-    writeln!(page, "# HELP {NAME} Requests whose request or answer was not as the API's contract says.\n# TYPE {NAME} counter")?;
+    writeln!(
+        page,
+        "# HELP {NAME} Requests whose request or answer was not as the API's contract says.\n# TYPE {NAME} counter"
+    )?;
     for (Differing { route, side }, count) in differences {
         writeln!(page, "{NAME}{{{}side=\"{side}\"}} {count}", route_labels(route.as_deref()))?;
     }

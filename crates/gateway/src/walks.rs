@@ -109,7 +109,8 @@ mod tests {
     use super::*;
 
     fn walks(walks: &Walks, caller: &str, ids: std::ops::Range<usize>, status: u16, now: Instant) -> usize {
-        ids.filter(|id| walks.note(&caller, walks.object("orders", &format!("/orders/{id}")), status, now).is_some()).count()
+        ids.filter(|id| walks.note(&caller, walks.object("orders", &format!("/orders/{id}")), status, now).is_some())
+            .count()
     }
 
     #[test]

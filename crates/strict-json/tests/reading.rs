@@ -50,7 +50,8 @@ fn numbers_that_readers_understand_differently_are_refused() {
 
 #[test]
 fn what_is_not_json_is_refused() {
-    for text in ["", "{} {}", "01", "1.", "NaN", "{'a':1}", "[1,]", "\u{feff}{}", r#""\ud800""#, "\"\u{1}\"", "// x\n1"] {
+    for text in ["", "{} {}", "01", "1.", "NaN", "{'a':1}", "[1,]", "\u{feff}{}", r#""\ud800""#, "\"\u{1}\"", "// x\n1"]
+    {
         assert_eq!(refused(text), NotJson::Malformed, "{text:?}");
     }
     assert_eq!(read(b"\"\xff\"", BOUNDS).unwrap_err(), NotJson::Malformed);

@@ -7,7 +7,9 @@ use super::{
     upstreams::{self, Upstreams},
     values,
 };
-use crate::{Api, Contract, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node};
+use crate::{
+    Api, Contract, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node,
+};
 
 /// What APIs can refer to.
 pub(super) struct Known<'k> {

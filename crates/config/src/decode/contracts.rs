@@ -56,7 +56,12 @@ fn mode(cx: &Context, node: &Node) -> Option<ContractMode> {
         "monitor" => Some(ContractMode::Monitor),
         other => {
             let message = format!("`{other}` is no way to hold requests to a contract");
-            cx.report(&diagnostics::BAD_CHOICE, node.span, message, "Write `enforce`, `monitor` or `{ off: \"why\" }`.");
+            cx.report(
+                &diagnostics::BAD_CHOICE,
+                node.span,
+                message,
+                "Write `enforce`, `monitor` or `{ off: \"why\" }`.",
+            );
             None
         }
     }
@@ -78,13 +83,19 @@ fn responses(cx: &Context, node: &Node) -> Option<ResponseMode> {
 
 fn base(cx: &Context, node: &Node) -> Option<String> {
     let text = node.text()?;
-    let parsed = template::parse(text).map(|path| path.segments.iter().all(|s| matches!(s, crate::Segment::Literal(_))));
+    let parsed =
+        template::parse(text).map(|path| path.segments.iter().all(|s| matches!(s, crate::Segment::Literal(_))));
     let message = match parsed {
         Ok(true) => return Some(text.to_owned()),
         Ok(false) => "the base of a document has no parameters".to_owned(),
         Err(message) => message,
     };
-    cx.report(&diagnostics::BAD_PATH, node.span, message, "Write what stands before the document's paths, such as `/v1`.");
+    cx.report(
+        &diagnostics::BAD_PATH,
+        node.span,
+        message,
+        "Write what stands before the document's paths, such as `/v1`.",
+    );
     None
 }
 
@@ -118,8 +129,11 @@ fn modes(
             }
             None => {
                 known = false;
-                let names: Vec<String> =
-                    operations.iter().take(12).map(|operation| operation.id.clone().unwrap_or(operation.name())).collect();
+                let names: Vec<String> = operations
+                    .iter()
+                    .take(12)
+                    .map(|operation| operation.id.clone().unwrap_or(operation.name()))
+                    .collect();
                 let message = format!("the document has no operation `{}`", key.text);
                 cx.report(&codes::UNKNOWN_OPERATION, key.span, message, format!("It has {}.", names.join(", ")));
             }
@@ -164,7 +178,8 @@ fn takes(route: &Node, operation: &Operation) -> bool {
     };
     let method = operation.method.as_str();
     let listed = |name: &str| name == method || (name == "GET" && operation.method == Method::HEAD);
-    let shape = |path: &str| path.split('/').map(|s| if s.starts_with('{') { "{}" } else { s }).collect::<Vec<_>>().join("/");
+    let shape =
+        |path: &str| path.split('/').map(|s| if s.starts_with('{') { "{}" } else { s }).collect::<Vec<_>>().join("/");
     (methods == "*" || methods.split(',').any(listed)) && shape(path.trim()) == shape(&operation.template.text)
 }
 

@@ -19,7 +19,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
     let websocket = node.get("websocket").map(|n| websocket(cx, n));
     let serves = policies::serves(cx, node, known, matched.as_ref().map(|(methods, _)| methods), access.as_ref());
     let name = node.get("match")?.text()?.to_owned();
-    let policy = policies::route(cx, &policies::Place { node, api, known, name: &name }, matched.as_ref(), access.as_ref());
+    let policy =
+        policies::route(cx, &policies::Place { node, api, known, name: &name }, matched.as_ref(), access.as_ref());
     let (methods, template) = matched?;
     Some(Route {
         name,

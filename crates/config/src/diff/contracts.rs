@@ -10,7 +10,8 @@ use super::{Change, Verdict, limits::apis};
 pub(super) fn of_apis(old: &Api, new: &Api) -> Vec<Change> {
     let (before, after) = (old.contract.as_ref(), new.contract.as_ref());
     let whole = Scale::of(before).differences(&Scale::of(after));
-    let operations = names(before).union(&names(after)).filter_map(|name| operation(name, before, after)).collect::<Vec<_>>();
+    let operations =
+        names(before).union(&names(after)).filter_map(|name| operation(name, before, after)).collect::<Vec<_>>();
     let document = match (before, after) {
         (Some(old), Some(new)) if old.digest != new.digest => {
             let (was, is) = (old.path.display().to_string(), new.path.display().to_string());

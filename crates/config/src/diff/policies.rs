@@ -34,7 +34,8 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Change> {
 
 /// Actions of routes that were there before without policies: these now ask for more, whatever their policies permit.
 fn judged_only_now<'n>(old: &Config, new: &'n Config) -> BTreeSet<&'n str> {
-    let routes = |config: &'n Config| config.apis.iter().flat_map(|api| api.routes.iter().map(move |route| (api, route)));
+    let routes =
+        |config: &'n Config| config.apis.iter().flat_map(|api| api.routes.iter().map(move |route| (api, route)));
     let was_open = |api: &str, name: &str| {
         let api = old.apis.iter().find(|one| one.name == api);
         api.is_some_and(|api| api.routes.iter().any(|route| route.name == name && route.policy.is_none()))
@@ -170,7 +171,11 @@ fn of_facts(old: &RoutePolicy, new: &RoutePolicy) -> Vec<Difference> {
         None => "none".to_owned(),
         Some(rule) => {
             let member = |name: &str, at: &Option<String>| at.as_ref().map(|at| format!("{name} {at}"));
-            [member("tenant", &rule.tenant), member("owner", &rule.owner)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+            [member("tenant", &rule.tenant), member("owner", &rule.owner)]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", ")
         }
     };
     let gone = if old.object.is_none() { Verdict::Narrowed } else { Verdict::Widened };
@@ -183,7 +188,12 @@ fn of_facts(old: &RoutePolicy, new: &RoutePolicy) -> Vec<Difference> {
         each.sort();
         if each.is_empty() { "no rules".to_owned() } else { each.join(", ") }
     };
-    compare("visible_to", seen(old), seen(new), if hides_as_much(old, new) { Verdict::Narrowed } else { Verdict::Widened });
+    compare(
+        "visible_to",
+        seen(old),
+        seen(new),
+        if hides_as_much(old, new) { Verdict::Narrowed } else { Verdict::Widened },
+    );
     differences
 }
 

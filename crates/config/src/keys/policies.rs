@@ -52,9 +52,8 @@ static CLAIMS: Shape = Shape {
     ],
 };
 
-static MEMBERS: Shape = Shape {
-    fields: &[needed("claim", Kind::Text), needed("values", Kind::Named(&Kind::OneOrList(&Kind::Text)))],
-};
+static MEMBERS: Shape =
+    Shape { fields: &[needed("claim", Kind::Text), needed("values", Kind::Named(&Kind::OneOrList(&Kind::Text)))] };
 
 static FIXED: Shape = Shape { fields: &[needed("is", Kind::Text)] };
 

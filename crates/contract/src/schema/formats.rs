@@ -16,9 +16,27 @@ pub(crate) enum Format {
 /// What a format of the OpenAPI and JSON Schema registries means here.
 pub(crate) fn known(name: &str) -> Option<Format> {
     Some(match name {
-        "date" | "date-time" | "time" | "duration" | "email" | "idn-email" | "hostname" | "ipv4" | "ipv6" | "uri"
-        | "uri-reference" | "iri" | "iri-reference" | "uri-template" | "uuid" | "json-pointer"
-        | "relative-json-pointer" | "regex" | "byte" | "base64url" | "char" => Format::Checked,
+        "date"
+        | "date-time"
+        | "time"
+        | "duration"
+        | "email"
+        | "idn-email"
+        | "hostname"
+        | "ipv4"
+        | "ipv6"
+        | "uri"
+        | "uri-reference"
+        | "iri"
+        | "iri-reference"
+        | "uri-template"
+        | "uuid"
+        | "json-pointer"
+        | "relative-json-pointer"
+        | "regex"
+        | "byte"
+        | "base64url"
+        | "char" => Format::Checked,
         "int8" => Format::Within(i8::MIN.into(), i8::MAX.into()),
         "uint8" => Format::Within(0, u8::MAX.into()),
         "int16" => Format::Within(i16::MIN.into(), i16::MAX.into()),

@@ -1,16 +1,16 @@
 //! Schemas: translated once, then judged yes or no.
 
 mod formats;
+mod keywords;
 mod node;
+mod parts;
 mod translate;
 mod types;
 
 use std::{fmt, sync::LazyLock};
 
 use jsonschema::{
-    Draft, Keyword, PatternOptions, Regex, ValidationError, Validator,
-    error::ValidationErrorKind,
-    json::Json,
+    Draft, Keyword, PatternOptions, Regex, ValidationError, Validator, error::ValidationErrorKind, json::Json,
 };
 use serde_json::Value;
 use strict_json::Tree;
@@ -55,7 +55,11 @@ impl Schema {
         let built = options().build(&translated.schema);
         if let Err(error) = &built {
             let place = translated.origin(error.instance_path().as_str());
-            problems.invalid(&place, format!("the schema is not valid: {}", error.masked()), "See JSON Schema 2020-12.");
+            problems.invalid(
+                &place,
+                format!("the schema is not valid: {}", error.masked()),
+                "See JSON Schema 2020-12.",
+            );
         }
         built.ok().map(Self)
     }
@@ -172,7 +176,8 @@ impl Translated {
     /// Where a place of the translation stands in the document.
     fn origin(&self, place: &str) -> String {
         let Some(rest) = place.strip_prefix("/$defs/") else { return format!("{}{place}", self.root) };
-        let (name, below) = rest.split_once('/').map_or((rest, String::new()), |(name, rest)| (name, format!("/{rest}")));
+        let (name, below) =
+            rest.split_once('/').map_or((rest, String::new()), |(name, rest)| (name, format!("/{rest}")));
         let origin = self.definitions.iter().find(|(known, _)| known == name).map_or(&self.root, |(_, origin)| origin);
         format!("{origin}{below}")
     }

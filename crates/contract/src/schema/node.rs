@@ -162,10 +162,6 @@ fn same_as_value(tree: &Tree<'_>, value: &Value) -> bool {
             one.len() == other.len()
                 && one.iter().all(|(name, value)| other.get(name.as_ref()).is_some_and(|v| same_as_value(value, v)))
         }
-        (
-            Tree::Null | Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::List(_) | Tree::Object(_),
-            _,
-        ) => false,
+        (Tree::Null | Tree::Flag(_) | Tree::Number(_) | Tree::Text(_) | Tree::List(_) | Tree::Object(_), _) => false,
     }
 }
-

@@ -6,13 +6,15 @@
 //!   composed (`allOf`, `$ref`, …), its parts are one object, so only the outermost schema is closed. For that, what a
 //!   reference leads to is translated in two ways: open as a part of something, closed on its own.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value, json};
 
-use super::{Translated, formats, is_linear_pattern};
+use super::{
+    Translated,
+    keywords::{self, is_annotation},
+    parts,
+};
 use crate::{
-    pointer::{follow, join, of_reference},
+    pointer::{join, of_reference},
     problem::Problems,
 };
 
@@ -58,9 +60,6 @@ struct Definition {
     schema: Option<Value>,
 }
 
-/// Levels of composition that are looked through for declared members.
-const MAX_LEVELS: usize = 32;
-
 /// Definitions that one schema may reach.
 const MAX_DEFINITIONS: usize = 2_000;
 
@@ -100,7 +99,7 @@ impl<'d> Translator<'d> {
     fn schema(&mut self, problems: &mut Problems, pointer: &str, value: &Value, closed: bool) -> Value {
         match value {
             Value::Bool(_) if self.language == Language::OpenApi31 => value.clone(),
-            Value::Object(map) => self.object(problems, pointer, map, closed),
+            Value::Object(map) => self.object(problems, pointer, value, map, closed),
             _ => {
                 problems.invalid(pointer, "this is not a schema", "Write a mapping, such as `{ type: string }`.");
                 Value::Bool(false)
@@ -108,25 +107,41 @@ impl<'d> Translator<'d> {
         }
     }
 
-    fn object(&mut self, problems: &mut Problems, pointer: &str, map: &Map<String, Value>, closed: bool) -> Value {
-        if let (Language::OpenApi30, Some(reference)) = (self.language, map.get("$ref")) {
+    fn object(
+        &mut self,
+        problems: &mut Problems,
+        pointer: &str,
+        whole: &Value,
+        map: &Map<String, Value>,
+        closed: bool,
+    ) -> Value {
+        let closed = closed && self.strict && parts::declare_members(self.document, whole);
+        let counts_alone = || map.keys().all(|key| key == "$ref" || is_annotation(key));
+        if let Some(reference) = map.get("$ref")
+            && (self.language == Language::OpenApi30 || counts_alone())
+        {
             return self.only_reference(problems, pointer, map, reference, closed);
         }
         let mut out = Map::new();
         for (key, value) in map {
             self.keyword(problems, &join(pointer, key), key, value, &mut out);
         }
-        self.nullable(map, &mut out);
-        bounds_of_30(self.language, map, &mut out);
-        self.not_required_if_hidden(map, &mut out);
-        number_format(map, &mut out);
-        if closed && self.strict && self.declares_members(&Value::Object(map.clone()), MAX_LEVELS) {
+        if self.language == Language::OpenApi30 {
+            keywords::of_30(map, &mut out);
+        }
+        keywords::number_format(map, &mut out);
+        // What cannot be sent in this direction is not required in it (OpenAPI 3.0.3, Schema Object, fixed fields).
+        if let Some(Value::Array(required)) = out.get_mut("required") {
+            let hidden = parts::marked_members(self.document, whole, self.direction.hidden());
+            required.retain(|name| name.as_str().is_none_or(|name| !hidden.contains(name)));
+        }
+        if closed {
             close(&mut out);
         }
         Value::Object(out)
     }
 
-    /// In OpenAPI 3.0 nothing beside a `$ref` counts.
+    /// A `$ref` by itself. In OpenAPI 3.0 nothing beside it counts.
     fn only_reference(
         &mut self,
         problems: &mut Problems,
@@ -139,7 +154,6 @@ impl<'d> Translator<'d> {
             let message = format!("`{key}` beside `$ref` has no effect in OpenAPI 3.0");
             problems.invalid(&join(pointer, key), message, "Write `allOf: [{ $ref: … }]` and put it beside that.");
         }
-        let closed = closed && self.strict && self.declares_members(&Value::Object(map.clone()), MAX_LEVELS);
         json!({ "$ref": self.reference(problems, &join(pointer, "$ref"), reference, closed) })
     }
 
@@ -148,7 +162,11 @@ impl<'d> Translator<'d> {
         let target = match reference.as_str().map(of_reference) {
             Some(Ok(target)) if self.document.pointer(&target).is_some() => target,
             Some(Ok(target)) => {
-                problems.invalid(pointer, format!("there is nothing at `#{target}`"), "Name a schema of this document.");
+                problems.invalid(
+                    pointer,
+                    format!("there is nothing at `#{target}`"),
+                    "Name a schema of this document.",
+                );
                 return "#".into();
             }
             Some(Err(message)) => {
@@ -176,40 +194,12 @@ impl<'d> Translator<'d> {
 
     fn keyword(&mut self, problems: &mut Problems, at: &str, key: &str, value: &Value, out: &mut Map<String, Value>) {
         let is_31 = self.language == Language::OpenApi31;
+        let known = keywords::assertion(problems, self.language, at, key, value, out)
+            || self.applicator(problems, at, key, value, out);
+        if known {
+            return;
+        }
         match key {
-            "type" | "enum" | "minimum" | "maximum" | "multipleOf" | "minLength" | "maxLength" | "minItems"
-            | "maxItems" | "uniqueItems" | "minProperties" | "maxProperties" | "required" => {
-                if key == "type" && !is_31 && !value.is_string() {
-                    problems.invalid(at, "in OpenAPI 3.0 `type` is one word", "Write `nullable: true` beside it for null.");
-                }
-                out.insert(key.into(), value.clone());
-            }
-            "const" | "dependentRequired" | "minContains" | "maxContains" if is_31 => {
-                out.insert(key.into(), value.clone());
-            }
-            // Numbers in 3.1; their Boolean form in 3.0 is translated together with the bound.
-            "exclusiveMinimum" | "exclusiveMaximum" => {
-                if is_31 {
-                    out.insert(key.into(), value.clone());
-                } else if !value.is_boolean() {
-                    problems.invalid(at, format!("in OpenAPI 3.0 `{key}` is true or false"), "Write the bound as `minimum` or `maximum`.");
-                }
-            }
-            "nullable" if !is_31 => {
-                if !value.is_boolean() {
-                    problems.invalid(at, "`nullable` is true or false", "Write `nullable: true`.");
-                }
-            }
-            "pattern" => {
-                linear(problems, at, value.as_str().unwrap_or_default());
-                out.insert(key.into(), value.clone());
-            }
-            "format" => format(problems, at, value, out),
-            "contentEncoding" if is_31 => match value.as_str() {
-                Some("base64") => drop(out.insert("format".into(), json!("byte"))),
-                Some("base64url") => drop(out.insert("format".into(), json!("base64url"))),
-                _ => problems.unsupported(at, "this content encoding cannot be checked", "Use `base64`, `base64url` or a `pattern`."),
-            },
             "readOnly" | "writeOnly" => {
                 if key == self.direction.hidden() && value == &Value::Bool(true) {
                     out.insert(key.into(), Value::Bool(true));
@@ -219,6 +209,25 @@ impl<'d> Translator<'d> {
                 let name = self.reference(problems, at, value, false);
                 out.insert(key.into(), Value::String(name));
             }
+            "discriminator" => {}
+            "$defs" | "definitions" if is_31 => {}
+            "$schema" if is_31 && value.as_str().is_some_and(keywords::is_2020_12) => {}
+            _ if is_annotation(key) => {}
+            _ => keywords::unknown(problems, at, key, self.language),
+        }
+    }
+
+    /// Keywords that hold other schemas. Those that speak of the same value stay open: together they are one object.
+    fn applicator(
+        &mut self,
+        problems: &mut Problems,
+        at: &str,
+        key: &str,
+        value: &Value,
+        out: &mut Map<String, Value>,
+    ) -> bool {
+        let is_31 = self.language == Language::OpenApi31;
+        match key {
             "allOf" | "anyOf" | "oneOf" => self.list(problems, at, key, value, false, out),
             "prefixItems" if is_31 => self.list(problems, at, key, value, true, out),
             "not" => self.one(problems, at, key, value, false, out),
@@ -231,29 +240,37 @@ impl<'d> Translator<'d> {
             "properties" => self.named(problems, at, key, value, true, out),
             "patternProperties" if is_31 => {
                 for pattern in value.as_object().into_iter().flat_map(Map::keys) {
-                    linear(problems, &join(at, pattern), pattern);
+                    keywords::linear(problems, &join(at, pattern), pattern);
                 }
                 self.named(problems, at, key, value, true, out);
             }
             "dependentSchemas" if is_31 => self.named(problems, at, key, value, false, out),
-            "discriminator" => {}
-            "$schema" if is_31 && value.as_str().is_some_and(is_2020_12) => {}
-            "$schema" | "$id" | "$anchor" | "$dynamicRef" | "$dynamicAnchor" | "$vocabulary" | "contentSchema"
-                if is_31 =>
-            {
-                problems.unsupported(at, format!("`{key}` is not supported"), "Refer to schemas by `$ref: \"#/…\"`.");
-            }
-            "$defs" | "definitions" if is_31 => {}
-            _ if is_annotation(key) => {}
-            _ => unknown(problems, at, key, self.language),
+            _ => return false,
         }
+        true
     }
 
-    fn one(&mut self, problems: &mut Problems, at: &str, key: &str, value: &Value, closed: bool, out: &mut Map<String, Value>) {
+    fn one(
+        &mut self,
+        problems: &mut Problems,
+        at: &str,
+        key: &str,
+        value: &Value,
+        closed: bool,
+        out: &mut Map<String, Value>,
+    ) {
         out.insert(key.into(), self.schema(problems, at, value, closed));
     }
 
-    fn list(&mut self, problems: &mut Problems, at: &str, key: &str, value: &Value, closed: bool, out: &mut Map<String, Value>) {
+    fn list(
+        &mut self,
+        problems: &mut Problems,
+        at: &str,
+        key: &str,
+        value: &Value,
+        closed: bool,
+        out: &mut Map<String, Value>,
+    ) {
         let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
             problems.invalid(at, format!("`{key}` is a list of schemas"), "Give at least one schema.");
             return;
@@ -263,69 +280,24 @@ impl<'d> Translator<'d> {
         out.insert(key.into(), items);
     }
 
-    fn named(&mut self, problems: &mut Problems, at: &str, key: &str, value: &Value, closed: bool, out: &mut Map<String, Value>) {
+    fn named(
+        &mut self,
+        problems: &mut Problems,
+        at: &str,
+        key: &str,
+        value: &Value,
+        closed: bool,
+        out: &mut Map<String, Value>,
+    ) {
         let Some(members) = value.as_object() else {
             problems.invalid(at, format!("`{key}` is a mapping of names to schemas"), "Write `NAME: { type: … }`.");
             return;
         };
         let members = members.iter();
-        let members =
-            members.map(|(name, schema)| (name.clone(), self.schema(problems, &join(at, name), schema, closed))).collect();
+        let members = members
+            .map(|(name, schema)| (name.clone(), self.schema(problems, &join(at, name), schema, closed)))
+            .collect();
         out.insert(key.into(), Value::Object(members));
-    }
-
-    fn nullable(&self, map: &Map<String, Value>, out: &mut Map<String, Value>) {
-        if self.language == Language::OpenApi30
-            && map.get("nullable") == Some(&Value::Bool(true))
-            && let Some(kind) = out.get("type").cloned()
-        {
-            out.insert("type".into(), json!([kind, "null"]));
-        }
-    }
-
-    /// What cannot be sent in this direction is not required in it (OpenAPI 3.0.3, Schema Object, fixed fields).
-    fn not_required_if_hidden(&self, map: &Map<String, Value>, out: &mut Map<String, Value>) {
-        let Some(Value::Array(required)) = out.get_mut("required") else { return };
-        let mut hidden = HashSet::new();
-        self.hidden_members(&Value::Object(map.clone()), MAX_LEVELS, &mut hidden);
-        required.retain(|name| name.as_str().is_none_or(|name| !hidden.contains(name)));
-    }
-
-    fn hidden_members(&self, schema: &Value, levels: usize, hidden: &mut HashSet<String>) {
-        self.each_part(schema, levels, &mut |part| {
-            for (name, member) in part.get("properties").and_then(Value::as_object).into_iter().flatten() {
-                let target = follow(self.document, "", member).map_or(member, |(_, target)| target);
-                if target.get(self.direction.hidden()) == Some(&Value::Bool(true)) {
-                    hidden.insert(name.clone());
-                }
-            }
-            false
-        });
-    }
-
-    /// Whether a schema, with all that it is composed of, names members.
-    fn declares_members(&self, schema: &Value, levels: usize) -> bool {
-        self.each_part(schema, levels, &mut |part| {
-            part.get("properties").and_then(Value::as_object).is_some_and(|members| !members.is_empty())
-        })
-    }
-
-    /// Visits a schema and what it is composed of until one says yes.
-    fn each_part(&self, schema: &Value, levels: usize, visit: &mut dyn FnMut(&Value) -> bool) -> bool {
-        let Some(levels) = levels.checked_sub(1) else { return false };
-        if visit(schema) {
-            return true;
-        }
-        let target = schema.get("$ref").and_then(Value::as_str).and_then(|text| of_reference(text).ok());
-        if let Some(target) = target.and_then(|target| self.document.pointer(&target))
-            && self.each_part(target, levels, visit)
-        {
-            return true;
-        }
-        let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
-        let single = ["if", "then", "else"].into_iter().filter_map(|key| schema.get(key));
-        let named = schema.get("dependentSchemas").and_then(Value::as_object).into_iter().flat_map(Map::values);
-        lists.chain(single).chain(named).any(|part| self.each_part(part, levels, visit))
     }
 }
 
@@ -339,84 +311,10 @@ fn close(out: &mut Map<String, Value>) {
         return;
     }
     let composed = ["$ref", "allOf", "anyOf", "oneOf", "if", "then", "else", "dependentSchemas"];
-    let key = if composed.iter().any(|key| out.contains_key(*key)) { "unevaluatedProperties" } else { "additionalProperties" };
+    let key = if composed.iter().any(|key| out.contains_key(*key)) {
+        "unevaluatedProperties"
+    } else {
+        "additionalProperties"
+    };
     out.insert(key.into(), Value::Bool(false));
-}
-
-/// `exclusiveMinimum: true` of 3.0 turns `minimum` into an exclusive one.
-fn bounds_of_30(language: Language, map: &Map<String, Value>, out: &mut Map<String, Value>) {
-    if language != Language::OpenApi30 {
-        return;
-    }
-    for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-        if map.get(exclusive) == Some(&Value::Bool(true))
-            && let Some(value) = out.remove(bound)
-        {
-            out.insert(exclusive.into(), value);
-        }
-    }
-}
-
-/// A format of numbers is a pair of bounds.
-fn number_format(map: &Map<String, Value>, out: &mut Map<String, Value>) {
-    let Some(formats::Format::Within(least, most)) = map.get("format").and_then(Value::as_str).and_then(formats::known)
-    else {
-        return;
-    };
-    let within = json!({ "minimum": least, "maximum": most });
-    let has_bounds = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"].iter().any(|key| out.contains_key(*key));
-    if !has_bounds {
-        out.insert("minimum".into(), json!(least));
-        out.insert("maximum".into(), json!(most));
-    } else if let Some(Value::Array(parts)) = out.get_mut("allOf") {
-        parts.push(within);
-    } else {
-        out.insert("allOf".into(), json!([within]));
-    }
-}
-
-fn format(problems: &mut Problems, at: &str, value: &Value, out: &mut Map<String, Value>) {
-    let Some(name) = value.as_str() else {
-        problems.invalid(at, "a format is a word", "Write such as `format: date-time`.");
-        return;
-    };
-    match formats::known(name) {
-        Some(formats::Format::Checked) => drop(out.insert("format".into(), value.clone())),
-        Some(formats::Format::Within(..) | formats::Format::Told) => {}
-        None => {
-            let message = format!("there is no format `{name}` that could be checked");
-            problems.unsupported(at, message, "Say what you mean by `pattern`, and name the format `x-format`.");
-        }
-    }
-}
-
-fn linear(problems: &mut Problems, at: &str, pattern: &str) {
-    if !is_linear_pattern(pattern) {
-        let message = "this pattern is wrong, too large, or looks back or ahead, which takes more than linear time";
-        problems.unsupported(at, message, "Write it without look-around and back-references, and in fewer repetitions.");
-    }
-}
-
-fn is_2020_12(uri: &str) -> bool {
-    ["https://json-schema.org/draft/2020-12/schema", "https://spec.openapis.org/oas/3.1/dialect/base"].contains(&uri)
-}
-
-/// Words that describe and check nothing.
-fn is_annotation(key: &str) -> bool {
-    matches!(
-        key,
-        "title" | "description" | "summary" | "default" | "example" | "examples" | "deprecated" | "externalDocs" | "xml"
-            | "$comment" | "contentMediaType"
-    ) || key.starts_with("x-")
-}
-
-fn unknown(problems: &mut Problems, at: &str, key: &str, language: Language) {
-    let only_31 = ["const", "prefixItems", "if", "then", "else", "contains", "propertyNames", "patternProperties",
-        "dependentSchemas", "dependentRequired", "unevaluatedProperties", "unevaluatedItems", "$defs"];
-    let help = if language == Language::OpenApi30 && only_31.contains(&key) {
-        "It comes with OpenAPI 3.1: write `openapi: 3.1.0`, or say it in another way.".to_owned()
-    } else {
-        "Correct its spelling, remove it, or begin it with `x-` if it only describes.".to_owned()
-    };
-    problems.invalid(at, format!("there is no keyword `{key}` in schemas here"), help);
 }

@@ -10,7 +10,9 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::{operation_of, reason_of};
-use crate::{access_log::Record, body::Outbound, canonical::Canonical, refusal::Refusal, route::Route, upstream::PooledBody};
+use crate::{
+    access_log::Record, body::Outbound, canonical::Canonical, refusal::Refusal, route::Route, upstream::PooledBody,
+};
 
 /// Answers are judged up to this size; larger ones are not passed on where they have to be judged.
 const MAX_ANSWER: usize = 4 << 20;
@@ -41,7 +43,11 @@ impl Expected {
     }
 
     /// Judges an answer (502), or notes how it differs, or removes what is not declared.
-    pub(crate) async fn hold(self, record: &mut Record, response: Response<PooledBody>) -> Result<Response<Outbound>, Refusal> {
+    pub(crate) async fn hold(
+        self,
+        record: &mut Record,
+        response: Response<PooledBody>,
+    ) -> Result<Response<Outbound>, Refusal> {
         let Some(operation) = self.contract.document.operations().get(self.operation) else {
             return Err(Refusal::Internal);
         };
@@ -58,12 +64,18 @@ impl Expected {
 
     fn rule<'o>(&self, operation: &'o Operation, response: &Response<PooledBody>) -> AnswerRule<'o> {
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let has_body = !self.is_head && response.status() != StatusCode::NOT_MODIFIED && !response.body().is_end_stream();
+        let has_body =
+            !self.is_head && response.status() != StatusCode::NOT_MODIFIED && !response.body().is_end_stream();
         operation.answer(response.status().as_u16(), kind, has_body)
     }
 
     /// Everything passes; what differs is noted.
-    async fn watch(&self, record: &mut Record, operation: &Operation, response: Response<PooledBody>) -> Result<Response<Outbound>, Refusal> {
+    async fn watch(
+        &self,
+        record: &mut Record,
+        operation: &Operation,
+        response: Response<PooledBody>,
+    ) -> Result<Response<Outbound>, Refusal> {
         let rule = match self.rule(operation, &response) {
             AnswerRule::Pass => return Ok(response.map(Outbound::upstream)),
             AnswerRule::Undocumented => return Ok(noted(record, "undocumented_status", response)),
@@ -87,7 +99,12 @@ impl Expected {
     }
 
     /// Only what is as documented passes.
-    async fn enforce(&self, record: &mut Record, operation: &Operation, response: Response<PooledBody>) -> Result<Response<Outbound>, Refusal> {
+    async fn enforce(
+        &self,
+        record: &mut Record,
+        operation: &Operation,
+        response: Response<PooledBody>,
+    ) -> Result<Response<Outbound>, Refusal> {
         let rule = match self.rule(operation, &response) {
             AnswerRule::Pass => return Ok(response.map(Outbound::upstream)),
             AnswerRule::Undocumented => return Err(broken(record, "undocumented_status")),
@@ -146,7 +163,10 @@ fn resized(headers: &mut http::HeaderMap, length: usize) {
 }
 
 fn is_encoded(response: &Response<PooledBody>) -> bool {
-    response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    response
+        .headers()
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn noted(record: &mut Record, reason: &'static str, response: Response<PooledBody>) -> Response<Outbound> {

@@ -87,7 +87,12 @@ mod tests {
     #[test]
     fn what_two_readers_could_decode_differently_is_refused() {
         let one = zip(b"{}");
-        for body in [[one.clone(), one.clone()].concat(), [one.clone(), b"x".to_vec()].concat(), one[..one.len() - 1].to_vec(), b"{}".to_vec()] {
+        for body in [
+            [one.clone(), one.clone()].concat(),
+            [one.clone(), b"x".to_vec()].concat(),
+            one[..one.len() - 1].to_vec(),
+            b"{}".to_vec(),
+        ] {
             assert_eq!(gunzip(&body, 100), Err(Refusal::AmbiguousJson("gzip")));
         }
         let mut damaged = one.clone();

@@ -9,7 +9,7 @@ mod whole;
 
 use ::contract::{BodyRule, Difference, HeadRefused, JudgedBody, NotFound, NotJson, Operation};
 use config::{Contract, ContractMode};
-use http::header;
+use http::{HeaderMap, HeaderName, header};
 use http_body::Body;
 
 pub(crate) use answer::Expected;
@@ -37,7 +37,10 @@ impl Noted {
 
     /// Whether the request, or the answer, differed.
     pub(crate) fn sides(&self) -> Sides {
-        Sides { request: !self.request.is_empty() || self.reason.is_some(), answer: !self.answer.is_empty() || self.removed > 0 }
+        Sides {
+            request: !self.request.is_empty() || self.reason.is_some(),
+            answer: !self.answer.is_empty() || self.removed > 0,
+        }
     }
 }
 
@@ -49,10 +52,13 @@ pub(crate) struct Sides {
 }
 
 /// Holds a request to its API's document (400, 404, 405, 410, 413, 415), or notes how it differs.
-pub(crate) async fn validate(gate: &Gate, record: &mut Record, mut identified: Identified) -> Result<Identified, Refusal> {
-    let route = identified.route.clone();
-    let Some(contract) = &route.contract else { return Ok(identified) };
-    let judged = judge(gate, record, contract, &mut identified).await;
+pub(crate) async fn validate(
+    gate: &Gate,
+    record: &mut Record,
+    mut identified: Identified,
+) -> Result<Identified, Refusal> {
+    let Some(contract) = identified.route.contract.clone() else { return Ok(identified) };
+    let judged = judge(gate, record, &contract, &mut identified).await;
     match judged {
         Ok(()) => Ok(identified),
         Err(Judgement { refusal, mode: ContractMode::Enforce }) => {
@@ -102,19 +108,38 @@ async fn judge<'c>(
     if found.operation.sunset.is_some_and(|sunset| sunset.has_passed(unix_now())) {
         return Err(refuse(Refusal::Retired));
     }
+    drop_listed(&mut canonical.headers);
     let has_body = !canonical.body.is_end_stream();
     let rule = found.operation.judge_head(&found.values, canonical.target.query(), &canonical.headers, has_body);
     match rule.map_err(|refused| refuse(refused.into()))? {
         BodyRule::Pass => Ok(()),
         BodyRule::Judge(rule) => {
-            let limits = whole::Within { bytes: identified.route.rule.max_body, rate: gate.snapshot.limits.body_minimum_rate };
+            let limits =
+                whole::Within { bytes: identified.route.rule.max_body, rate: gate.snapshot.limits.body_minimum_rate };
             judge_body(canonical, rule, limits, contract.gzip).await.map_err(refuse)
         }
     }
 }
 
+/// Removes the fields that Connection lists (RFC 9110 §7.6.1): the upstream will not see them, so they are not judged either.
+fn drop_listed(headers: &mut HeaderMap) {
+    const KEPT: [&str; 4] = ["close", "keep-alive", "upgrade", "te"];
+    let names = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let names = names.flat_map(|value| value.split(',')).map(str::trim);
+    let others = names.filter(|name| !KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name)));
+    let listed: Vec<HeaderName> = others.filter_map(|name| HeaderName::try_from(name).ok()).collect();
+    for name in listed {
+        headers.remove(name);
+    }
+}
+
 /// Reads the body, judges it, and puts the same bytes back.
-async fn judge_body(canonical: &mut Canonical, rule: JudgedBody<'_>, within: whole::Within, gzip: bool) -> Result<(), Refusal> {
+async fn judge_body(
+    canonical: &mut Canonical,
+    rule: JudgedBody<'_>,
+    within: whole::Within,
+    gzip: bool,
+) -> Result<(), Refusal> {
     let coding = coding::of(&canonical.headers, gzip)?;
     let body = whole::read(std::mem::replace(&mut canonical.body, Inbound::none()), within).await?;
     let decoded = coding.decode(&body, within.bytes);

@@ -167,12 +167,23 @@ mod tests {
     #[test]
     fn identifiers_become_parameters() {
         let mut fold = Fold::default();
-        for path in ["/v1/orders/17", "/v1/orders/18/lines/3", "/v1/users/0b9d6a10-7a3e-4b57-9c55-0f1d3a7c9e11", "/v1/files/2024-01-31",
-            "/v1/users/a@example.com", "/v2/orders/17", "/v1/orders/19"] {
+        for path in [
+            "/v1/orders/17",
+            "/v1/orders/18/lines/3",
+            "/v1/users/0b9d6a10-7a3e-4b57-9c55-0f1d3a7c9e11",
+            "/v1/files/2024-01-31",
+            "/v1/users/a@example.com",
+            "/v2/orders/17",
+            "/v1/orders/19",
+        ] {
             fold.count(path, "GET", 200);
         }
-        assert_eq!(templates(&fold), ["/v1/files/{}", "/v1/orders/{}", "/v1/orders/{}/lines/{}", "/v1/users/{}", "/v2/orders/{}"]);
-        let orders = fold.templates().into_iter().find(|(name, _)| name == "/v1/orders/{}").map(|(_, counts)| counts.clone());
+        assert_eq!(
+            templates(&fold),
+            ["/v1/files/{}", "/v1/orders/{}", "/v1/orders/{}/lines/{}", "/v1/users/{}", "/v2/orders/{}"]
+        );
+        let orders =
+            fold.templates().into_iter().find(|(name, _)| name == "/v1/orders/{}").map(|(_, counts)| counts.clone());
         assert_eq!(orders.and_then(|counts| counts.0.get(&("GET", 200)).copied()), Some(2));
     }
 

@@ -77,7 +77,8 @@ impl Inventory {
                 }
             }
         }
-        let sighting = |((api, template, method), (answered, missing))| Sighting { api, method, template, answered, missing };
+        let sighting =
+            |((api, template, method), (answered, missing))| Sighting { api, method, template, answered, missing };
         seen.into_iter().map(sighting).collect()
     }
 }

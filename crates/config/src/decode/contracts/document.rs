@@ -68,7 +68,9 @@ fn span_of(tree: &Node, pointer: &str) -> Span {
     let (mut node, mut span) = (tree, tree.span);
     for token in pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")) {
         let next = match &node.value {
-            Value::Map(entries) => entries.iter().find(|(key, _)| key.text == token).map(|(key, node)| (key.span, node)),
+            Value::Map(entries) => {
+                entries.iter().find(|(key, _)| key.text == token).map(|(key, node)| (key.span, node))
+            }
             Value::List(items) => token.parse().ok().and_then(|at: usize| items.get(at)).map(|node| (node.span, node)),
             Value::Null | Value::Scalar { .. } => None,
         };
@@ -86,7 +88,8 @@ fn to_json(node: &Node) -> Json {
         Value::Scalar { text, plain: true } => plain(text),
         Value::List(items) => Json::Array(items.iter().map(to_json).collect()),
         Value::Map(entries) => {
-            let members: Map<String, Json> = entries.iter().map(|(key, node)| (key.text.clone(), to_json(node))).collect();
+            let members: Map<String, Json> =
+                entries.iter().map(|(key, node)| (key.text.clone(), to_json(node))).collect();
             Json::Object(members)
         }
     }
@@ -106,7 +109,8 @@ fn number(text: &str) -> Option<Number> {
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') || digits == "." {
         return None;
     }
-    let prefixed = |prefix: &str, radix| text.strip_prefix(prefix).and_then(|rest| u64::from_str_radix(rest, radix).ok());
+    let prefixed =
+        |prefix: &str, radix| text.strip_prefix(prefix).and_then(|rest| u64::from_str_radix(rest, radix).ok());
     if let Some(whole) = prefixed("0x", 16).or_else(|| prefixed("0o", 8)) {
         return Some(whole.into());
     }
@@ -138,7 +142,10 @@ mod tests {
             "200": "x", "300": "y"
         });
         assert_eq!(json_of(&text.replace(", -]", ", \"-\"]")), expected);
-        assert_eq!(json_of(&json!({ "x": [1, { "y": "z" }], "n": 1.5 }).to_string()), json!({ "x": [1, { "y": "z" }], "n": 1.5 }));
+        assert_eq!(
+            json_of(&json!({ "x": [1, { "y": "z" }], "n": 1.5 }).to_string()),
+            json!({ "x": [1, { "y": "z" }], "n": 1.5 })
+        );
     }
 
     #[test]

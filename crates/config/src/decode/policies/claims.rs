@@ -64,11 +64,7 @@ fn optional<T>(decoded: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn members(
-    cx: &Context,
-    node: &Node,
-    declared: impl Fn(&Node) -> Option<String>,
-) -> Option<MemberMapping> {
+fn members(cx: &Context, node: &Node, declared: impl Fn(&Node) -> Option<String>) -> Option<MemberMapping> {
     let path = node.get("claim").and_then(|node| claim(cx, node));
     let values = node.get("values").map(Node::entries).unwrap_or_default().iter().map(|(value, node)| {
         let names: Vec<_> = node.items().iter().map(&declared).collect();

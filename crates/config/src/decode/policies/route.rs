@@ -210,7 +210,8 @@ pub(super) fn pointer(cx: &Context, node: &Node) -> Option<String> {
 fn visible_to(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Visibility>> {
     let roles = known.roles?;
     let one = |(key, node): &(crate::yaml::Key, Node)| {
-        let written = Node { span: key.span, value: crate::yaml::Value::Scalar { text: key.text.clone(), plain: false } };
+        let written =
+            Node { span: key.span, value: crate::yaml::Value::Scalar { text: key.text.clone(), plain: false } };
         let path = pointer(cx, &written);
         let named = every(node.items(), |node| {
             let name = node.text()?;
