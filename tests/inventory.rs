@@ -100,10 +100,8 @@ fn shadows_zombies_ghosts_and_orphans_are_told_apart() {
 
 #[test]
 fn a_ghost_is_documented_but_not_there() {
-    let gate = Gate::start_with_contract(
-        DOCUMENT,
-        "routes: false }, routes: [{ match: \"GET /shop/orders\" }], cors: { origins: [\"https://a.example\"]",
-    );
+    let routes = "routes: [{ match: \"GET /shop/orders\" }], contract: { openapi: shop.openapi.yaml }";
+    let gate = Gate::start_with_shop(DOCUMENT, routes);
     let (_, text) = inventory(&gate, &["-o", "json"]);
     let told: Value = serde_json::from_str(&text).unwrap();
     let ghosts = told["operations"].as_array().unwrap().iter().filter(|entry| entry["standing"] == "ghost");

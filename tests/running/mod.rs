@@ -75,13 +75,16 @@ impl Gate {
         })
     }
 
-    /// Starts a gateway with an API `shop` under `/shop` that has an OpenAPI document, and more files in its folder.
+    /// Starts a gateway with an API `shop` under `/shop` that has an OpenAPI document, held to as `contract` says.
     pub fn start_with_contract(document: &str, contract: &str) -> Self {
-        let document = document.to_owned();
-        Self::start_in(&[("shop.openapi.yaml", &document)], |origin| {
+        Self::start_with_shop(document, &format!("contract: {{ openapi: shop.openapi.yaml, {contract} }}"))
+    }
+
+    /// The same with any keys of the API.
+    pub fn start_with_shop(document: &str, keys: &str) -> Self {
+        Self::start_in(&[("shop.openapi.yaml", document)], |origin| {
             let api = format!(
-                "  - {{ name: shop, host: localhost, path: /shop, upstream: \"http://{}\", authenticate: [jwt: corp], body: 16MiB, \
-                 contract: {{ openapi: shop.openapi.yaml, {contract} }} }}\n",
+                "  - {{ name: shop, host: localhost, path: /shop, upstream: \"http://{}\", authenticate: [jwt: corp], {keys} }}\n",
                 origin.address
             );
             configuration(origin, "", &api)

@@ -36,8 +36,10 @@ pub(super) fn one(cx: &Context, node: &Node, prefix: &str) -> Option<Contract> {
     };
     let path = file.text()?;
     let (document, digest) = document::read(cx, file, path, &options)?;
-    for operation in document.operations() {
-        outside(cx, file, operation, prefix);
+    if let Some(operation) = document.operations().iter().find(|operation| is_outside(operation, prefix)) {
+        let message = format!("`{}` of the document does not lie under the API's path `{prefix}`", operation.name());
+        let help = "Correct the API's `path`, or what stands before the document's paths: `contract.base`.";
+        cx.report(&diagnostics::ROUTE_OUTSIDE, file.span, message, help);
     }
     let modes = modes(cx, &mode, named, document.operations())?;
     let gzip = node.get("gzip").and_then(Node::text) == Some("true");
@@ -142,14 +144,9 @@ fn modes(
     known.then_some(modes)
 }
 
-fn outside(cx: &Context, file: &Node, operation: &Operation, prefix: &str) {
-    let path = &operation.template.text;
-    let below = path.strip_prefix(prefix.trim_end_matches('/'));
-    if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        let message = format!("`{}` of the document does not lie under the API's path `{prefix}`", operation.name());
-        let help = "Correct the API's `path`, or what stands before the document's paths: `contract.base`.";
-        cx.report(&diagnostics::ROUTE_OUTSIDE, file.span, message, help);
-    }
+fn is_outside(operation: &Operation, prefix: &str) -> bool {
+    let below = operation.template.text.strip_prefix(prefix.trim_end_matches('/'));
+    !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether operations without a route of their own become routes.
