@@ -58,31 +58,6 @@ fn the_examples_load_as_written() {
 }
 
 #[test]
-fn operations_without_a_route_of_their_own_become_routes() {
-    let text = |more: &str| {
-        format!(
-            "listeners: [{{ address: \"127.0.0.1:1\" }}]\napis:\n  - name: orders\n    path: /orders\n    upstream: http://127.0.0.1:2\n    \
-             authenticate: [api_key]\n    contract: {{ openapi: documents/orders.openapi.yaml{more} }}\n    \
-             routes:\n      - {{ match: \"DELETE /orders/{{id}}\", scopes: [admin] }}\n      - {{ match: \"GET /orders/status\", public: \"a probe\" }}\n"
-        )
-    };
-    let dir = folder();
-    let routes = |more: &str| {
-        let config = config::load_str(&text(more), Path::new("portcullis.yaml"), dir.path()).unwrap();
-        let scopes = |route: &config::Route| match &route.access {
-            config::Access::Public { .. } => "public".to_owned(),
-            config::Access::Authenticated { scopes, .. } => {
-                scopes.iter().map(|scope| scope.0.as_str()).collect::<Vec<_>>().join(" ")
-            }
-        };
-        config.apis[0].routes.iter().map(|route| format!("{}: {}", route.name, scopes(route))).collect::<Vec<_>>()
-    };
-    let listed = ["DELETE /orders/{id}: admin", "GET /orders/status: public"];
-    assert_eq!(routes(""), listed);
-    assert_eq!(routes(", routes: true"), [listed[0], listed[1], "GET /orders/{order_id}: orders:read"]);
-}
-
-#[test]
 fn a_literal_secret_is_not_shown() {
     let report = load("tests/broken", "literal_secret.yaml", folder().path()).unwrap_err();
     assert!(!report.render(false, 100).contains("horse") && !report.to_json().to_string().contains("horse"));
