@@ -19,6 +19,8 @@ const WALK: usize = 20;
 const WINDOW: Duration = Duration::from_secs(300);
 /// Objects whose first user is remembered.
 const OBJECTS: usize = 1 << 16;
+/// In the place of a user: several have used it. Also the half of a place that holds the user.
+const SHARED: u64 = 0xffff_ffff;
 /// Callers that are watched at once.
 const WALKERS: usize = 4_096;
 
@@ -68,14 +70,19 @@ impl Walks {
         if is_foreign { self.step(caller, object, now) } else { None }
     }
 
-    /// Whether another caller used an object first; if nobody did, this one has now.
+    /// Whether one other caller alone used an object before; if nobody did, this one has now. What a second caller uses
+    /// counts as shared from then on: a catalogue is nobody's.
     fn is_anothers(&self, caller: u64, object: u64) -> bool {
-        let (tag, owner) = (object & !0xffff_ffff, caller >> 32);
+        let (tag, owner) = (object & !SHARED, caller >> 32);
         let place = usize::try_from(object).unwrap_or_default() % OBJECTS;
         let Some(place) = self.owners.get(place) else { return false };
         let known = place.load(Ordering::Relaxed);
-        if known & !0xffff_ffff == tag && known != 0 {
-            return known & 0xffff_ffff != owner;
+        if known & !SHARED == tag && known != 0 {
+            let is_foreign = ![owner, SHARED].contains(&(known & SHARED));
+            if is_foreign {
+                place.store(tag | SHARED, Ordering::Relaxed);
+            }
+            return is_foreign;
         }
         place.store(tag | owner, Ordering::Relaxed);
         false
@@ -121,7 +128,8 @@ mod tests {
         assert_eq!(walks(&table, "bob", 0..WALK - 1, 200, now), 0, "again the same");
         assert_eq!(walks(&table, "bob", 100..130, 200, now), 1);
         assert_eq!(walks(&table, "bob", 200..300, 200, now), 0, "it was told");
-        assert_eq!(walks(&table, "bob", 0..WALK, 200, now + WINDOW * 2), 1);
+        assert_eq!(walks(&table, "bob", 400..400 + WALK, 200, now + WINDOW * 2), 1);
+        assert_eq!(walks(&table, "carol", 100..130, 200, now), 0, "two have used them: they are shared");
         assert_eq!(walks(&table, "alice", 0..1000, 200, now), 0);
     }
 
