@@ -34,6 +34,8 @@ pub(crate) enum Command {
     },
     /// Say what a code such as PC-0101 means, or what became of a request by its id
     Explain(Explain),
+    /// Hold what is documented, routed and used against each other (exit 3 if they differ)
+    Inventory(Inventory),
     /// Manage API keys of a running gateway
     Key {
         #[command(subcommand)]
@@ -117,6 +119,19 @@ pub(crate) struct Explain {
     /// Data folder of the running gateway, for a request
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `portcullis inventory`.
+#[derive(Args)]
+pub(crate) struct Inventory {
+    /// Configuration file of the running gateway
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Print an OpenAPI Overlay instead that adds what is used but not documented
+    #[arg(long)]
+    pub(crate) patch: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -8,7 +8,7 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-use gateway::Position;
+use gateway::{Position, Sighting};
 use serde::{Deserialize, Serialize};
 use store::{KeyId, KeyRecord};
 
@@ -41,6 +41,8 @@ pub(crate) enum Request {
         id: KeyId,
     },
     Reload,
+    /// What was asked for since the start.
+    Inventory,
     /// What became of the request with this id.
     Find {
         id: String,
@@ -73,6 +75,10 @@ pub(crate) enum Answer {
     Reloaded,
     Why {
         text: String,
+    },
+    /// What was asked for since the start.
+    Sightings {
+        sightings: Vec<Sighting>,
     },
     /// Stories of requests, oldest first, and where they end.
     Requests {

@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod explain;
 mod failure;
+mod inventory;
 mod key;
 mod key_source;
 mod output;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config { command: ConfigCommand::Schema } => schema::run(),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Key { command } => key::run(command),
         Command::Policy { command } => policy::run(command),
         Command::Reload(arguments) => reload::run(arguments),

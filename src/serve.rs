@@ -98,7 +98,9 @@ impl Server {
         let running = Gateway::start(config, sources, &inherited)?;
         tokio::spawn(Arc::clone(&keys).follow());
         let (reload, reloads) = mpsc::channel(1);
-        tokio::spawn(control::serve(control, Commands { keys: Arc::clone(&keys), reload, recent: running.recent() }));
+        let (recent, inventory) = (running.recent(), running.inventory());
+        let commands = Commands { keys: Arc::clone(&keys), reload, recent, inventory };
+        tokio::spawn(control::serve(control, commands));
         let file = file.map(Path::to_owned);
         let server = Self { running, keys, schemes, file, reloads, signals };
         if let Some(address) = server.running.monitoring() {

@@ -31,7 +31,7 @@ fn a_request_is_explained_stage_by_stage_without_its_secrets() {
     let story = explain(&gate, id);
     assert_eq!(
         outcomes(&story),
-        "canonical passed, route passed, authenticate passed, limit passed, authorize passed, upstream passed, body passed, "
+        "canonical passed, route passed, authenticate passed, limit passed, contract passed, authorize passed, upstream passed, body passed, "
     );
     assert_eq!((story["status"].as_u64(), story["subject"].as_str()), (Some(200), Some("user-1")));
     let (whole, spent) = (story["microseconds"].as_f64().unwrap(), story["stages"].as_array().unwrap().iter());
@@ -46,7 +46,10 @@ fn a_request_is_explained_stage_by_stage_without_its_secrets() {
     let refused = gate.get("/orders/1", &[&format!("Authorization: Bearer {}", gate.token("orders:write"))]);
     let story = explain(&gate, refused.field("x-request-id").unwrap());
     assert_eq!(story["code"], "PC-0301");
-    assert!(outcomes(&story).contains("limit passed, authorize refused, upstream not_reached, body not_reached"));
+    assert!(
+        outcomes(&story)
+            .contains("limit passed, contract passed, authorize refused, upstream not_reached, body not_reached")
+    );
 
     let binary = env!("CARGO_BIN_EXE_portcullis");
     let unknown = ["explain", &"0".repeat(32), "-c", "portcullis.yaml"];

@@ -32,6 +32,7 @@ pub(crate) fn ask(data: &Path, request: &Request) -> Result<Answer, Failure> {
         | Answer::Keys { .. }
         | Answer::Reloaded
         | Answer::Why { .. }
+        | Answer::Sightings { .. }
         | Answer::Requests { .. }) => Ok(answer),
     }
 }

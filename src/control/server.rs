@@ -2,7 +2,7 @@
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
-use gateway::{Position, Recent, Story};
+use gateway::{Inventory, Position, Recent, Story};
 use store::{KeyId, NewKey, StoreError};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -28,6 +28,7 @@ pub(crate) struct Commands {
     pub(crate) keys: Arc<StoredKeys>,
     pub(crate) reload: mpsc::Sender<ReloadRequest>,
     pub(crate) recent: Recent,
+    pub(crate) inventory: Inventory,
 }
 
 /// Binds the socket, replacing one that a dead process left behind. Must be called within a runtime.
@@ -119,6 +120,7 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             log(user, "revoked", &id);
             Ok(Answer::Revoked { record })
         }
+        Request::Inventory => Ok(Answer::Sightings { sightings: commands.inventory.sightings() }),
         Request::Find { id } => {
             let missing = "no request of the last few has this id; the access log may still have it";
             let failed = || Answer::Failed { message: missing.to_owned() };

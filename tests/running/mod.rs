@@ -75,12 +75,36 @@ impl Gate {
         })
     }
 
+    /// Starts a gateway with an API `shop` under `/shop` that has an OpenAPI document, held to as `contract` says.
+    pub fn start_with_contract(document: &str, contract: &str) -> Self {
+        Self::start_with_shop(document, &format!("contract: {{ openapi: shop.openapi.yaml, {contract} }}"))
+    }
+
+    /// The same with any keys of the API.
+    pub fn start_with_shop(document: &str, keys: &str) -> Self {
+        Self::start_in(&[("shop.openapi.yaml", document)], |origin| {
+            let api = format!(
+                "  - {{ name: shop, host: localhost, path: /shop, upstream: \"http://{}\", authenticate: [jwt: corp], {keys} }}\n",
+                origin.address
+            );
+            configuration(origin, "", &api)
+        })
+    }
+
     fn start_configured(key: &str, apis: &str) -> Self {
         Self::start_files(|origin| configuration(origin, key, apis))
     }
 
     fn start_files(configuration: impl Fn(&Origin) -> String) -> Self {
+        Self::start_in(&[], configuration)
+    }
+
+    /// Starts a gateway in a folder with more files.
+    pub fn start_in(files: &[(&str, &str)], configuration: impl Fn(&Origin) -> String) -> Self {
         let folder = TempDir::new().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
         let origin = Origin::start();
         write_certificates(folder.path(), "localhost");
         let issuer = SigningKey::generate(Algorithm::Es256).unwrap();

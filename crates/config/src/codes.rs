@@ -1,6 +1,7 @@
 //! Every code that Portcullis can show, documented once: problem+json, `portcullis explain` and `docs/codes.md` all read
 //! this catalogue.
 
+pub mod contracts;
 pub mod diagnostics;
 pub mod policies;
 pub mod refusals;
@@ -26,7 +27,8 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, then diagnostics, warnings, and those of policies, each in order.
+/// All entries: refusals, diagnostics, warnings, and those of contracts and policies, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    refusals::ALL.iter().chain(diagnostics::ALL).chain(warnings::ALL).chain(policies::ALL).copied()
+    let files = [diagnostics::ALL, warnings::ALL, contracts::ALL, policies::ALL];
+    refusals::ALL.iter().chain(files.into_iter().flatten()).copied()
 }

@@ -3,6 +3,7 @@
 mod apis;
 mod balance;
 mod catch_alls;
+mod contracts;
 mod cors;
 mod files;
 mod global;
@@ -61,6 +62,12 @@ impl Context {
         let file = if Arc::ptr_eq(&place.source, &self.source) { None } else { Some(Arc::clone(&place.source)) };
         let span = Span { start: place.start, length: place.length };
         self.findings.borrow_mut().push(Finding { code, file, span, message, help });
+    }
+
+    /// Findings in another file that this one names.
+    fn attach(&self, source: &Arc<Source>, findings: Vec<Finding>) {
+        let placed = findings.into_iter().map(|finding| Finding { file: Some(Arc::clone(source)), ..finding });
+        self.findings.borrow_mut().extend(placed);
     }
 
     fn is_clean(&self) -> bool {

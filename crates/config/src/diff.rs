@@ -9,6 +9,7 @@
 mod anchors;
 mod callers;
 mod cell;
+mod contracts;
 mod issuers;
 mod limits;
 mod listeners;

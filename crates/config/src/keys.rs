@@ -1,5 +1,6 @@
 //! Every key of the file. A key that is not here does not exist.
 
+mod contracts;
 mod policies;
 
 use crate::shape::{Field, Kind, Shape};
@@ -133,7 +134,8 @@ pub(crate) static API: Shape = Shape {
         key("policies", Kind::Object(&policies::OFF)),
         key("tenant", Kind::Text),
         key("owner", Kind::Text),
-        needed("routes", Kind::List(&Kind::Object(&ROUTE))),
+        key("contract", Kind::Object(&contracts::CONTRACT)),
+        key("routes", Kind::List(&Kind::Object(&ROUTE))),
     ],
 };
 

@@ -3,6 +3,7 @@
 //! Nothing in this module can be built from text except through [`crate::load`], so the gateway never re-checks what
 //! it is handed.
 
+mod contracts;
 mod listeners;
 mod policies;
 mod upstreams;
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+pub use contracts::*;
 pub use listeners::*;
 pub use policies::*;
 pub use upstreams::*;
@@ -114,6 +116,8 @@ pub struct Api {
     pub rate_limits: Vec<RateLimit>,
     /// Pages of other origins that may read its answers; `None` lets none.
     pub cors: Option<Cors>,
+    /// What its OpenAPI document asks for; `None` if it has none.
+    pub contract: Option<Contract>,
     /// The operator's words if policies do not decide over it although there are some.
     pub policies_off: Option<String>,
 }

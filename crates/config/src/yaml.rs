@@ -12,8 +12,17 @@ use crate::{
     report::{Finding, Span},
 };
 
-const MAX_NODES: usize = 100_000;
-const MAX_DEPTH: usize = 32;
+/// How much is read of a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Values, with those that aliases stand for.
+    pub(crate) nodes: usize,
+    /// Levels.
+    pub(crate) depth: usize,
+}
+
+/// What a configuration needs, and far more.
+const CONFIGURATION: Bounds = Bounds { nodes: 100_000, depth: 32 };
 
 /// A value with its place.
 #[derive(Debug, Clone)]
@@ -62,7 +71,13 @@ impl Node {
 
 /// Reads one document. `None` when no tree can be had; the findings then say why.
 pub(crate) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Node> {
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, findings, text };
+    parse_within(text, CONFIGURATION, findings)
+}
+
+/// Like [`parse`], within other bounds.
+pub(crate) fn parse_within(text: &str, bounds: Bounds, findings: &mut Vec<Finding>) -> Option<Node> {
+    let parser = Parser::new_from_str(text);
+    let mut reader = Reader { parser, bounds, anchors: HashMap::new(), nodes: 0, findings, text };
     match reader.document() {
         Ok(node) => Some(node),
         Err(finding) => {
@@ -74,6 +89,7 @@ pub(crate) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Node> {
 
 struct Reader<'t, 'f> {
     parser: Parser<'t, granit_parser::StrInput<'t>>,
+    bounds: Bounds,
     anchors: HashMap<usize, Node>,
     nodes: usize,
     findings: &'f mut Vec<Finding>,
@@ -140,8 +156,8 @@ impl<'t> Reader<'t, '_> {
 
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Finding> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES || depth > MAX_DEPTH {
-            return Err(too_large(span));
+        if self.nodes > self.bounds.nodes || depth > self.bounds.depth {
+            return Err(too_large(span, self.bounds));
         }
         if event.tag().is_some() {
             return Err(not_yaml(span, "tags are not used here", "Remove the `!` tag."));
@@ -204,8 +220,8 @@ impl<'t> Reader<'t, '_> {
             return Err(not_yaml(span, "the alias refers to itself or to nothing", "Write the value out."));
         };
         self.nodes = self.nodes.saturating_add(size(target));
-        if self.nodes > MAX_NODES || depth + height(target) > MAX_DEPTH {
-            return Err(too_large(span));
+        if self.nodes > self.bounds.nodes || depth + height(target) > self.bounds.depth {
+            return Err(too_large(span, self.bounds));
         }
         let mut copy = target.clone();
         copy.span = span;
@@ -251,12 +267,12 @@ fn not_yaml(span: Span, message: &str, help: &str) -> Finding {
     Finding { code: &diagnostics::NOT_YAML, file: None, span, message: message.into(), help: help.into() }
 }
 
-fn too_large(span: Span) -> Finding {
+fn too_large(span: Span, bounds: Bounds) -> Finding {
     Finding {
         file: None,
         code: &diagnostics::TOO_LARGE,
         span,
-        message: format!("the file expands past {MAX_NODES} values or {MAX_DEPTH} levels"),
+        message: format!("the file expands past {} values or {} levels", bounds.nodes, bounds.depth),
         help: "Write values out instead of nesting aliases.".into(),
     }
 }

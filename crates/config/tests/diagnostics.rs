@@ -19,6 +19,12 @@ fn folder() -> tempfile::TempDir {
     fs::write(tls.join("other.key"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     fs::write(dir.path().join("secret"), [7; 32]).unwrap();
     fs::write(dir.path().join("short"), [7; 31]).unwrap();
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents");
+    fs::create_dir(dir.path().join("documents")).unwrap();
+    for entry in fs::read_dir(documents).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.path().join("documents").join(path.file_name().unwrap())).unwrap();
+    }
     dir
 }
 

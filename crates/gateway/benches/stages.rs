@@ -30,7 +30,8 @@ struct AllKeys;
 impl KeySource for AllKeys {
     fn find(&self, _digest: [u8; 32]) -> Lookup<'_> {
         let scopes = vec![config::Scope("orders:read".into())];
-        let key = KnownKey { id: "key".into(), owner: "o".into(), name: "n".into(), scopes, expires: u64::MAX };
+        let (id, owner, name) = ("key".into(), "o".into(), "n".into());
+        let key = KnownKey { id, owner, name, scopes, roles: Vec::new(), tenant: None, expires: u64::MAX };
         Box::pin(async { Ok(Some(key)) })
     }
 

@@ -12,6 +12,7 @@ use std::{
     time::Instant,
 };
 
+use ::contract::Difference;
 use config::AccessLog;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -21,9 +22,10 @@ use crate::{
     authenticate::{Caller, Identified, Identity},
     body::Outbound,
     canonical::Canonical,
+    contract::Noted,
     gate::Gate,
     listen::Peer,
-    metrics::Observation,
+    metrics::{self, Observation},
     policies::Note,
     recent::{Ended, Marks, Stage, Story},
     refusal::Refusal,
@@ -69,6 +71,10 @@ impl Log {
     }
 
     fn write(&self, line: &Line<'_>) {
+        self.write_line(line);
+    }
+
+    fn write_line(&self, line: &impl Serialize) {
         if self.writer.is_none() {
             return;
         }
@@ -127,6 +133,10 @@ pub(crate) struct Record {
     reason: Option<&'static str>,
     /// It was sent to a second server.
     pub(crate) retried: bool,
+    /// The object it asks for, as the table of walks has it.
+    object: Option<u64>,
+    /// What was not as documented.
+    noted: Option<Box<Noted>>,
     sent: u64,
     marks: Marks,
     /// Where it stands among others, if traces are made.
@@ -169,8 +179,40 @@ struct Line<'a> {
     shadow: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retried: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract: Option<Contract<'a>>,
     sent: u64,
     duration_us: u64,
+}
+
+/// The alarm that a caller goes through the objects of others.
+#[derive(Serialize)]
+struct ObjectWalk<'a> {
+    event: &'static str,
+    ts: f64,
+    /// Of the request that raised it.
+    request_id: &'a str,
+    api: &'a str,
+    route: &'a str,
+    authentication: &'a str,
+    subject: &'a str,
+    credential: &'a str,
+    objects: usize,
+    window_seconds: u64,
+}
+
+/// How request and answer differed from the API's contract. Places and keywords, never values.
+#[derive(Serialize)]
+struct Contract<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    request: &'a [Difference],
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    answer: &'a [Difference],
+    /// Members removed from the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<usize>,
 }
 
 impl Record {
@@ -197,6 +239,8 @@ impl Record {
             code: None,
             reason: None,
             retried: false,
+            object: None,
+            noted: None,
             sent: 0,
             marks: Marks::default(),
             place,
@@ -215,6 +259,9 @@ impl Record {
 
     pub(crate) fn routed(&mut self, routed: &Routed) {
         self.route = Some(Arc::clone(&routed.route));
+        if routed.route.paths.open && self.path.is_none() {
+            self.path = Some(routed.canonical.path.as_str().to_owned());
+        }
     }
 
     /// Notes the time.
@@ -226,12 +273,21 @@ impl Record {
         self.passed(Stage::Authenticate);
         if let Identity::Known(caller) = &identified.identity {
             self.caller = Some(Arc::clone(caller));
+            self.object = identified.route.paths.object.map(|segment| {
+                let path = up_to(identified.canonical.path.as_str(), segment);
+                self.gate.walks.object(&identified.route.api, path)
+            });
         }
     }
 
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
         self.code = Some(refusal.entry().id);
         self.reason = refusal.reason();
+    }
+
+    /// What is noted of the contract.
+    pub(crate) fn noted(&mut self) -> &mut Noted {
+        self.noted.get_or_insert_default()
     }
 
     /// Counts bytes of the answer's body.
@@ -251,6 +307,12 @@ impl Record {
     }
 }
 
+/// A path up to the end of its nth segment.
+fn up_to(path: &str, segment: usize) -> &str {
+    let end = path.match_indices('/').nth(segment).map_or(path.len(), |(at, _)| at);
+    path.get(..end).unwrap_or(path)
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
@@ -261,6 +323,7 @@ impl Drop for Record {
             method: &self.method,
             status: self.status,
             refusal,
+            differs: self.noted.as_deref().map(|noted| noted.sides()),
             duration,
         });
         let at = self.gate.clock.wall(self.started + duration);
@@ -268,6 +331,7 @@ impl Drop for Record {
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());
         self.log(at, status, micros);
+        self.observe(at, status);
         let ended = Ended {
             id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
             at,
@@ -288,6 +352,30 @@ impl Drop for Record {
 }
 
 impl Record {
+    /// Counts paths that no route names, and objects of others.
+    fn observe(&self, at: f64, status: u16) {
+        let Some(route) = &self.route else { return };
+        if let (true, None, Some(path)) = (route.paths.open, self.code, &self.path) {
+            self.gate.observed.count(&route.api, path, metrics::known(&self.method), status);
+        }
+        let (Some(object), Some(caller)) = (self.object, &self.caller) else { return };
+        if let Some(walk) = self.gate.walks.note(&caller.limit_key, object, status, self.started) {
+            self.gate.metrics.walked(&route.labels);
+            self.gate.log.write_line(&ObjectWalk {
+                event: "object_walk",
+                ts: at,
+                request_id: self.request_id.as_str(),
+                api: &route.api,
+                route: &route.rule.name,
+                authentication: caller.method,
+                subject: &caller.subject,
+                credential: &caller.credential,
+                objects: walk.objects,
+                window_seconds: walk.window_seconds,
+            });
+        }
+    }
+
     fn log(&self, at: f64, status: u16, micros: u64) {
         if self.gate.log.writer.is_none() {
             return;
@@ -312,6 +400,12 @@ impl Record {
             faults: self.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
             shadow: self.judged.as_ref().and_then(|judged| judged.shadow_text()),
             retried: self.retried,
+            contract: self.noted.as_deref().filter(|noted| noted.is_something()).map(|noted| Contract {
+                reason: noted.reason,
+                request: &noted.request,
+                answer: &noted.answer,
+                removed: Some(noted.removed).filter(|removed| *removed > 0),
+            }),
             sent: self.sent,
             duration_us: micros,
         });

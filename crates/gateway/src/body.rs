@@ -220,6 +220,8 @@ pub(crate) struct Outbound {
 enum Source {
     Full(Option<Bytes>),
     Upstream(PooledBody),
+    /// What was read of an answer already, and the rest of it.
+    Begun(Option<Bytes>, PooledBody),
 }
 
 impl Outbound {
@@ -238,6 +240,11 @@ impl Outbound {
         Self { source: Source::Upstream(body), record: None }
     }
 
+    /// A body of which some was read already.
+    pub(crate) fn begun(first: Bytes, rest: PooledBody) -> Self {
+        Self { source: Source::Begun(Some(first), rest), record: None }
+    }
+
     /// Adds the record that is written at the end.
     pub(crate) fn with_record(mut self, record: Box<Record>) -> Self {
         self.record = Some(record);
@@ -253,6 +260,10 @@ impl Body for Outbound {
         let polled = match &mut self.source {
             Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Source::Begun(first, rest) => match first.take() {
+                Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+                None => Pin::new(rest).poll_frame(cx),
+            },
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record) {
             record.sent(frame.data_ref().map_or(0, Bytes::len));
@@ -264,6 +275,7 @@ impl Body for Outbound {
         match &self.source {
             Source::Full(bytes) => bytes.is_none(),
             Source::Upstream(body) => body.is_end_stream(),
+            Source::Begun(first, rest) => first.is_none() && rest.is_end_stream(),
         }
     }
 
@@ -273,6 +285,8 @@ impl Body for Outbound {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(u64::MAX)))
             }
             Source::Upstream(body) => body.size_hint(),
+            // Its Content-Length, if it has one, is passed on.
+            Source::Begun(..) => SizeHint::default(),
         }
     }
 }

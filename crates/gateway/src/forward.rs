@@ -10,6 +10,7 @@ use crate::{
     authorize::{self, Authorized},
     body::{BodyFault, Inbound, Outbound},
     canonical::{Canonical, Host, strip_for_upstream},
+    contract::Expected,
     gate::Gate,
     listen::Peer,
     recent::Stage,
@@ -53,6 +54,7 @@ pub(crate) async fn forward(
             _ => Ok(from_upstream(response)),
         };
     }
+    let expected = Expected::of(&mut canonical, &route);
     let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key);
     let response = send(gate, &route, record, &mut errand).await?;
     record.passed(Stage::Upstream);
@@ -60,7 +62,14 @@ pub(crate) async fn forward(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Refusal::UpstreamBroke("switched_unasked"));
     }
-    Ok(from_upstream(response))
+    match expected {
+        None => Ok(from_upstream(response)),
+        Some(expected) => {
+            let mut response = Box::pin(expected.hold(record, response)).await?;
+            strip_hop_by_hop(response.headers_mut());
+            Ok(response)
+        }
+    }
 }
 
 async fn send(

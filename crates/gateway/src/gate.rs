@@ -16,6 +16,7 @@ use crate::{
     access_log::Log,
     authenticate::Verified,
     identity_token::IdentitySigner,
+    inventory::Observed,
     issuer::KeySets,
     limit::Limiter,
     listen::{Entrance, Peer},
@@ -27,6 +28,7 @@ use crate::{
     sources::Sources,
     traces::Tracer,
     upstream::{Fleet, Pools},
+    walks::Walks,
     watch::{Clock, Patience, Sweeper},
 };
 
@@ -114,6 +116,9 @@ pub(crate) struct Gate {
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) recent: Arc<Ring>,
+    pub(crate) observed: Arc<Observed>,
+    /// Shared by all workers.
+    pub(crate) walks: Arc<Walks>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) sweeper: Arc<Sweeper>,
 }

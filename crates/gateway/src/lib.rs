@@ -9,11 +9,13 @@ mod authenticate;
 mod authorize;
 mod body;
 mod canonical;
+mod contract;
 mod cors;
 mod dress;
 mod forward;
 mod gate;
 mod identity_token;
+mod inventory;
 pub(crate) mod issuer;
 mod limit;
 mod listen;
@@ -31,11 +33,13 @@ mod stream;
 mod traces;
 mod tunnel;
 pub(crate) mod upstream;
+mod walks;
 mod watch;
 #[doc(hidden)]
 pub mod workbench;
 
 pub use canonical::{CanonicalPath, NotCanonical};
+pub use inventory::{Inventory, Sighting};
 pub use recent::{Position, Recent, Step, StepOutcome, Story};
 pub use sources::{KeySource, KnownKey, Lookup, SourceUnavailable, Sources};
 pub use start::{Gateway, ReloadError, Running, StartError};

@@ -13,7 +13,7 @@ use std::{
 
 use http::{Method, StatusCode};
 
-use crate::route::Route;
+use crate::{contract::Sides, route::Route};
 
 /// Upper bounds of the duration buckets in seconds, as the conventions advise.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -32,6 +32,14 @@ struct Numbers {
     durations: HashMap<Answered, Histogram, foldhash::fast::RandomState>,
     refusals: HashMap<Refused, u64, foldhash::fast::RandomState>,
     shadows: HashMap<Shadowed, u64, foldhash::fast::RandomState>,
+    differences: HashMap<Differing, u64, foldhash::fast::RandomState>,
+    walks: HashMap<Arc<Labels>, u64, foldhash::fast::RandomState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Differing {
+    route: RouteLabels,
+    side: &'static str,
 }
 
 /// Labels of a route. Routes of one name are one series.
@@ -87,6 +95,8 @@ pub(crate) struct Observation<'a> {
     pub(crate) status: Option<StatusCode>,
     /// Code and reason of a refusal.
     pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    /// Which messages were not as the API's contract says.
+    pub(crate) differs: Option<Sides>,
     pub(crate) duration: Duration,
 }
 
@@ -96,9 +106,30 @@ impl Labels {
         let hash = foldhash::fast::FixedState::default().hash_one((api, route));
         Arc::new(Self { hash, api: api.to_owned(), route: route.to_owned() })
     }
+
+    /// The API, and the template if it says what was asked for; one that takes the rest of a path does not.
+    pub(crate) fn exact(&self) -> Option<(&str, &str)> {
+        let (_, template) = self.route.split_once(' ')?;
+        let template = template.trim();
+        (!template.ends_with("*}")).then_some((self.api.as_str(), template))
+    }
 }
 
 impl Metrics {
+    /// Shows each route's methods and statuses, and how often there were.
+    pub(crate) fn each_answered(&self, mut show: impl FnMut(Option<&Labels>, &'static str, u16, u64)) {
+        let numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (Answered { route, method, status }, histogram) in &numbers.durations {
+            show(route.as_deref(), method, *status, histogram.buckets.iter().sum());
+        }
+    }
+
+    /// Counts a caller that walks through the objects of others.
+    pub(crate) fn walked(&self, route: &Arc<Labels>) {
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *numbers.walks.entry(Arc::clone(route)).or_default() += 1;
+    }
+
     pub(crate) fn observe(&self, seen: &Observation<'_>) {
         let route = seen.route.map(|route| Arc::clone(&route.labels));
         let micros = u64::try_from(seen.duration.as_micros()).unwrap_or(u64::MAX);
@@ -107,6 +138,10 @@ impl Metrics {
         if let Some((code, reason)) = seen.refusal {
             let refused = Refused { route: route.clone(), code, reason: reason.unwrap_or_default() };
             *numbers.refusals.entry(refused).or_default() += 1;
+        }
+        let sides = seen.differs.unwrap_or_default();
+        for (_, side) in [(sides.request, "request"), (sides.answer, "answer")].into_iter().filter(|(is, _)| *is) {
+            *numbers.differences.entry(Differing { route: route.clone(), side }).or_default() += 1;
         }
         let answered = Answered { route, method: known(seen.method), status: seen.status.map_or(499, |s| s.as_u16()) };
         let histogram = numbers.durations.entry(answered).or_default();
@@ -132,7 +167,7 @@ impl Metrics {
 }
 
 /// A method that exists, or `_OTHER`: strangers can write any token there.
-fn known(method: &Method) -> &'static str {
+pub(crate) fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -151,6 +186,7 @@ fn known(method: &Method) -> &'static str {
 pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(&str, &str, f64)]) -> String {
     let (mut durations, mut refusals) = (BTreeMap::<Answered, Histogram>::new(), BTreeMap::<Refused, u64>::new());
     let mut shadows = BTreeMap::<Shadowed, u64>::new();
+    let (mut differences, mut walks) = (BTreeMap::<Differing, u64>::new(), BTreeMap::<Arc<Labels>, u64>::new());
     for worker in workers {
         let numbers = worker.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (labels, one) in &numbers.durations {
@@ -164,12 +200,20 @@ pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(
         for (labels, count) in &numbers.shadows {
             *shadows.entry(labels.clone()).or_default() += count;
         }
+        for (labels, count) in &numbers.differences {
+            *differences.entry(labels.clone()).or_default() += count;
+        }
+        for (labels, count) in &numbers.walks {
+            *walks.entry(Arc::clone(labels)).or_default() += count;
+        }
     }
     let mut page = String::new();
     // Writing to a string cannot fail.
     let _ = write_durations(&mut page, &durations)
         .and_then(|()| write_refusals(&mut page, &refusals))
         .and_then(|()| write_shadows(&mut page, &shadows))
+        .and_then(|()| write_differences(&mut page, &differences))
+        .and_then(|()| write_walks(&mut page, &walks))
         .and_then(|()| write_gauges(&mut page, gauges));
     page
 }
@@ -220,6 +264,34 @@ fn write_shadows(page: &mut String, shadows: &BTreeMap<Shadowed, u64>) -> std::f
     Ok(())
 }
 
+fn write_differences(page: &mut String, differences: &BTreeMap<Differing, u64>) -> std::fmt::Result {
+    const NAME: &str = "portcullis_contract_differences_total";
+    if differences.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        page,
+        "# HELP {NAME} Requests whose request or answer was not as the API's contract says.\n# TYPE {NAME} counter"
+    )?;
+    for (Differing { route, side }, count) in differences {
+        writeln!(page, "{NAME}{{{}side=\"{side}\"}} {count}", route_labels(route.as_deref()))?;
+    }
+    Ok(())
+}
+
+fn write_walks(page: &mut String, walks: &BTreeMap<Arc<Labels>, u64>) -> std::fmt::Result {
+    const NAME: &str = "portcullis_object_walks_total";
+    if walks.is_empty() {
+        return Ok(());
+    }
+    writeln!(page, "# HELP {NAME} Callers that went through the objects of others.\n# TYPE {NAME} counter")?;
+    for (route, count) in walks {
+        let (api, route) = (escaped(&route.api), escaped(&route.route));
+        writeln!(page, "{NAME}{{portcullis_api=\"{api}\",http_route=\"{route}\"}} {count}")?;
+    }
+    Ok(())
+}
+
 fn write_gauges(page: &mut String, gauges: &[(&str, &str, f64)]) -> std::fmt::Result {
     for (name, help, value) in gauges {
         writeln!(page, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")?;
@@ -249,6 +321,7 @@ mod tests {
             method,
             status: Some(StatusCode::NOT_FOUND),
             refusal,
+            differs: None,
             duration: Duration::from_micros(micros),
         }
     }

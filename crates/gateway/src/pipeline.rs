@@ -12,6 +12,7 @@ use crate::{
     authorize::{Authorized, authorize},
     body::Outbound,
     canonical::Canonical,
+    contract,
     cors::{Preflight, Reader},
     dress::{Exposure, dress},
     forward::forward,
@@ -118,7 +119,9 @@ async fn decide(
     let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
     check_size(&admitted)?; // 413
     record.passed(Stage::Limit);
-    let authorized = authorize(gate, peer, &mut record.judged, admitted).await?; // 403: may they
+    let validated = contract::validate(gate, record, admitted).await?; // 400, 410, 413, 415: what
+    record.passed(Stage::Contract);
+    let authorized = authorize(gate, peer, &mut record.judged, validated).await?; // 403: may they
     record.passed(Stage::Authorize);
     Ok(authorized)
 }

@@ -29,17 +29,20 @@ pub(crate) enum Stage {
     Authenticate,
     /// How much.
     Limit,
+    /// What.
+    Contract,
     /// May they.
     Authorize,
     /// The head of the upstream's answer.
     Upstream,
 }
 
-const STAGES: [(Stage, &str); 6] = [
+const STAGES: [(Stage, &str); 7] = [
     (Stage::Canonical, "canonical"),
     (Stage::Route, "route"),
     (Stage::Authenticate, "authenticate"),
     (Stage::Limit, "limit"),
+    (Stage::Contract, "contract"),
     (Stage::Authorize, "authorize"),
     (Stage::Upstream, "upstream"),
 ];
@@ -234,7 +237,7 @@ pub struct Story {
 /// A stage of a request's way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
-    /// `canonical`, `route`, `authenticate`, `limit`, `authorize`, `upstream` or `body`.
+    /// `canonical`, `route`, `authenticate`, `limit`, `contract`, `authorize`, `upstream` or `body`.
     pub stage: &'static str,
     /// What came of it.
     pub outcome: StepOutcome,
@@ -332,7 +335,7 @@ mod tests {
     #[test]
     fn a_story_ends_where_no_mark_is() {
         let mut told = ended(100);
-        told.marks = Marks([20, 30, 0, 0, 0, 0]);
+        told.marks = Marks([20, 30, 0, 0, 0, 0, 0]);
         told.refusal = Some(("PC-0201", None));
         let story = Story::of(&told);
         let outcomes: Vec<_> = story.stages.iter().map(|step| (step.stage, step.outcome)).collect();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::contract::Difference;
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -58,6 +59,16 @@ pub(crate) enum Refusal {
     /// With what happened, for the log only.
     UpstreamBroke(&'static str),
     UpstreamFull,
+    /// With what differs.
+    BrokenContract(Box<[Difference]>),
+    /// With what is wrong, for the log only.
+    AmbiguousJson(&'static str),
+    WrongMediaType,
+    WrongCoding,
+    DecodedTooLarge,
+    Retired,
+    /// With what differs, for the log only.
+    BrokenAnswer(&'static str),
     Internal,
 }
 
@@ -117,6 +128,13 @@ impl Refusal {
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
             Self::UpstreamFull => &refusals::UPSTREAM_FULL,
+            Self::BrokenContract(_) => &refusals::BROKEN_CONTRACT,
+            Self::AmbiguousJson(_) => &refusals::AMBIGUOUS_JSON,
+            Self::WrongMediaType => &refusals::WRONG_MEDIA_TYPE,
+            Self::WrongCoding => &refusals::WRONG_CODING,
+            Self::DecodedTooLarge => &refusals::DECODED_TOO_LARGE,
+            Self::Retired => &refusals::RETIRED,
+            Self::BrokenAnswer(_) => &refusals::BROKEN_ANSWER,
             Self::Internal => &refusals::INTERNAL,
         }
     }
@@ -127,6 +145,8 @@ impl Refusal {
             Self::BadToken(reason)
             | Self::UpstreamUnreachable(reason)
             | Self::UpstreamBroke(reason)
+            | Self::AmbiguousJson(reason)
+            | Self::BrokenAnswer(reason)
             | Self::BodyNotJudged(reason)
             | Self::AnswerNotJudged(reason)
             | Self::BadEvaluation(reason) => Some(reason),
@@ -149,6 +169,7 @@ impl Refusal {
             request_id: request_id.as_str(),
             reason: self.said(Decision::reasons),
             advice: self.said(Decision::advice),
+            errors: self.errors(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Outbound::full(Bytes::from(body)));
@@ -165,6 +186,14 @@ impl Refusal {
         match self {
             Self::DeniedByPolicy(decision) => what(decision).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// Places that the caller can correct.
+    fn errors(&self) -> &[Difference] {
+        match self {
+            Self::BrokenContract(found) => found,
+            _ => &[],
         }
     }
 
@@ -232,7 +261,7 @@ fn insert<E>(headers: &mut HeaderMap, name: header::HeaderName, value: Result<He
     }
 }
 
-/// RFC 9457 with `code` and `request_id`.
+/// RFC 9457 with `code`, `request_id` and, where a contract is broken, `errors`.
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(rename = "type")]
@@ -248,4 +277,6 @@ struct Problem<'a> {
     /// `@advice` of policies that forbid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     advice: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
+    errors: &'a [Difference],
 }

@@ -16,6 +16,7 @@ use crate::{
     authenticate::Verified,
     gate::{Current, Gate, Limits, Snapshot},
     identity_token::{IdentityKeyError, IdentitySigner},
+    inventory::{Inventory, Observed},
     issuer::KeySets,
     limit::Limiter,
     listen::{self, Census, Entrance, TlsSetupError},
@@ -28,6 +29,7 @@ use crate::{
     sources::Sources,
     traces::Tracer,
     upstream::{Fleet, Pools},
+    walks::Walks,
     watch::{Clock, Patience, Sweeper, unix_now},
 };
 
@@ -105,9 +107,10 @@ impl Gateway {
         let count = workers_configured.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let mut addresses = configured.clone();
         let (mut gates, mut workers) = (Vec::new(), Vec::new());
+        let walks = Arc::new(Walks::default());
         for number in 0..count.max(1) {
             let sockets = bind_all(&mut addresses, inherited)?;
-            let lasting = Lasting::new()?;
+            let lasting = Lasting::new(&walks)?;
             let current = Current::new(plan.gate(lasting));
             workers.push(start_worker(number, Arc::clone(&current), sockets, stopped.clone())?);
             gates.push(current);
@@ -147,6 +150,11 @@ impl Running {
     /// Its last requests.
     pub fn recent(&self) -> Recent {
         Recent(self.gates.clone())
+    }
+
+    /// What it has seen.
+    pub fn inventory(&self) -> Inventory {
+        Inventory(self.gates.clone())
     }
 
     /// Puts another configuration in force: requests that begin later see all of it, requests under way none. On an
@@ -202,7 +210,7 @@ impl Running {
 pub(crate) fn idle_gate(config: Config, sources: Sources) -> Result<Gate, StartError> {
     let census = Census::new(config.limits.connections, config.limits.connections_per_address);
     let identity = Arc::new(IdentitySigner::open(&config.data)?);
-    Ok(Plan::new(config, sources, identity, &census, None)?.gate(Lasting::new()?))
+    Ok(Plan::new(config, sources, identity, &census, None)?.gate(Lasting::new(&Arc::default())?))
 }
 
 /// A worker's sockets. A port of 0 is chosen by the first worker, which puts it where the others find it.
@@ -228,16 +236,20 @@ struct Lasting {
     sweeper: Arc<Sweeper>,
     metrics: Arc<Metrics>,
     recent: Arc<Ring>,
+    observed: Arc<Observed>,
+    walks: Arc<Walks>,
 }
 
 impl Lasting {
-    fn new() -> Result<Self, StartError> {
+    fn new(walks: &Arc<Walks>) -> Result<Self, StartError> {
         Ok(Self {
             ids: Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?),
             clock: Arc::new(Clock::new()),
             sweeper: Arc::default(),
             metrics: Arc::default(),
             recent: Arc::default(),
+            observed: Arc::default(),
+            walks: Arc::clone(walks),
         })
     }
 
@@ -248,6 +260,8 @@ impl Lasting {
             sweeper: Arc::clone(&gate.sweeper),
             metrics: Arc::clone(&gate.metrics),
             recent: Arc::clone(&gate.recent),
+            observed: Arc::clone(&gate.observed),
+            walks: Arc::clone(&gate.walks),
         }
     }
 }
@@ -294,7 +308,7 @@ impl Plan {
 
     /// A worker's gate.
     fn gate(&self, lasting: Lasting) -> Gate {
-        let Lasting { ids, clock, sweeper, metrics, recent } = lasting;
+        let Lasting { ids, clock, sweeper, metrics, recent, observed, walks } = lasting;
         let pools = Pools::new(&self.snapshot.fleet);
         let log = Arc::new(Log::new(self.writer.clone()));
         Gate {
@@ -306,6 +320,8 @@ impl Plan {
             log,
             metrics,
             recent,
+            observed,
+            walks,
             clock,
             sweeper,
         }

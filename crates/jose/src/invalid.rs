@@ -70,7 +70,7 @@ impl Invalid {
 impl From<NotJson> for Invalid {
     fn from(error: NotJson) -> Self {
         match error {
-            NotJson::Malformed => Self::Malformed,
+            NotJson::Malformed | NotJson::TooDeep | NotJson::TooMany | NotJson::Number => Self::Malformed,
             NotJson::Duplicate => Self::DuplicateMember,
         }
     }

@@ -6,7 +6,7 @@
 mod algorithm;
 mod base64url;
 mod invalid;
-pub mod json;
+mod json;
 mod jwk;
 mod jws;
 pub mod jwt;

@@ -304,6 +304,69 @@ pub static INTERNAL: Entry = Entry {
     operator: "A fault of Portcullis itself. Please report it with the log line of this request_id.",
 };
 
+/// Not as the contract says.
+pub static BROKEN_CONTRACT: Entry = Entry {
+    id: "PC-0701",
+    status: Some(400),
+    title: "Request is not as the API's contract says",
+    caller: "Send the request as the API's documentation describes it; `errors` names each place that differs.",
+    operator: "A parameter, field, cookie or the body differs from the API's OpenAPI document. The access log names place and keyword, never the value.",
+};
+
+/// JSON with more than one meaning.
+pub static AMBIGUOUS_JSON: Entry = Entry {
+    id: "PC-0702",
+    status: Some(400),
+    title: "Body is not JSON with one meaning",
+    caller: "Send one JSON text without repeated member names, with at most 32 levels and numbers of at most 64 bits.",
+    operator: "The body is malformed, or two readers could understand it differently: the log's `reason` says why. It is refused before any schema is asked.",
+};
+
+/// Content type is not taken.
+pub static WRONG_MEDIA_TYPE: Entry = Entry {
+    id: "PC-0703",
+    status: Some(415),
+    title: "Content type is not taken",
+    caller: "Send the body in a content type that the API's documentation names, in UTF-8.",
+    operator: "The OpenAPI document has no such content type for the operation, or the body has none or another charset.",
+};
+
+/// Content coding is not taken.
+pub static WRONG_CODING: Entry = Entry {
+    id: "PC-0704",
+    status: Some(415),
+    title: "Content coding is not taken",
+    caller: "Send the body without Content-Encoding.",
+    operator: "A compressed body cannot be judged as it is. `contract.gzip: true` lets gzip in; it is decoded within the route's `body` to be judged.",
+};
+
+/// Decoded body is too large.
+pub static DECODED_TOO_LARGE: Entry = Entry {
+    id: "PC-0705",
+    status: Some(413),
+    title: "Decoded body is too large",
+    caller: "Send a smaller body, or one that is compressed less.",
+    operator: "The body, decoded, passes `body` of the route, or 100 times its compressed size.",
+};
+
+/// Operation is retired.
+pub static RETIRED: Entry = Entry {
+    id: "PC-0706",
+    status: Some(410),
+    title: "Operation is retired",
+    caller: "Use what the API's documentation names in its place.",
+    operator: "The `x-sunset` of the operation in the OpenAPI document has passed (RFC 8594).",
+};
+
+/// Answer is not as the contract says.
+pub static BROKEN_ANSWER: Entry = Entry {
+    id: "PC-0707",
+    status: Some(502),
+    title: "Answer is not as the API's contract says",
+    caller: "Try again later, or report the request_id to the operator.",
+    operator: "The upstream's answer differs from the OpenAPI document, which `contract.responses` does not let pass. The access log names place and keyword.",
+};
+
 /// All of them, in order.
 pub static ALL: &[&Entry] = &[
     &BAD_TARGET,
@@ -339,4 +402,11 @@ pub static ALL: &[&Entry] = &[
     &UPSTREAM_BROKE,
     &UPSTREAM_FULL,
     &INTERNAL,
+    &BROKEN_CONTRACT,
+    &AMBIGUOUS_JSON,
+    &WRONG_MEDIA_TYPE,
+    &WRONG_CODING,
+    &DECODED_TOO_LARGE,
+    &RETIRED,
+    &BROKEN_ANSWER,
 ];

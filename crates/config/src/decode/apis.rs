@@ -3,11 +3,13 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, catch_alls, cors, every, policies, routes, some_items, template,
+    Context, catch_alls, contracts, cors, every, policies, routes, some_items, template,
     upstreams::{self, Upstreams},
     values,
 };
-use crate::{Api, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node};
+use crate::{
+    Api, Contract, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node,
+};
 
 /// What APIs can refer to.
 pub(super) struct Known<'k> {
@@ -42,7 +44,12 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let rate_limits = every(limits, |n| values::rate_limit(cx, n));
     let cors = node.get("cors").map(|n| cors::rules(cx, n));
     let policies_off = node.get("policies").map(|n| policies::off(cx, n, known));
-    let nodes = some_items(cx, node.get("routes")?, "routes")?;
+    let contract = match (node.get("contract"), &prefix) {
+        (None, _) => Some(None),
+        (Some(node), Some(prefix)) => contracts::one(cx, node, prefix).map(Some),
+        (Some(_), None) => None,
+    };
+    let nodes = route_nodes(cx, node, contract.as_ref()?.as_ref(), known)?;
     let routes: Vec<_> = nodes.iter().map(|n| routes::one(cx, n, node, known)).collect();
     let path = prefix?;
     for (at, (node, route)) in nodes.iter().zip(&routes).enumerate() {
@@ -73,8 +80,27 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
         routes: routes?,
         rate_limits: rate_limits?,
         cors,
+        contract: contract?,
         policies_off,
     })
+}
+
+/// Routes of the file, then those that the document stands for.
+fn route_nodes(cx: &Context, node: &Node, contract: Option<&Contract>, known: &Known<'_>) -> Option<Vec<Node>> {
+    let listed = match node.get("routes") {
+        Some(routes) => some_items(cx, routes, "routes")?.to_vec(),
+        None if contracts::makes_routes(node) => Vec::new(),
+        None => {
+            let help = "Add `routes:`, or `contract: { openapi: FILE }` to have those of a document.";
+            cx.report(&diagnostics::MISSING_KEY, node.span, "the API has no routes", help);
+            return None;
+        }
+    };
+    let made = match contract {
+        Some(contract) if contracts::makes_routes(node) => contracts::routes(cx, node, contract, &listed, known),
+        Some(_) | None => Vec::new(),
+    };
+    Some([listed, made].concat())
 }
 
 fn match_span(node: &Node) -> crate::Span {
@@ -169,8 +195,11 @@ fn shadowed(cx: &Context, node: &Node, api: &Api, other: &Api) {
     if other.path.len() <= api.path.len() {
         return;
     }
-    let nodes = node.get("routes").map(Node::items).unwrap_or_default();
-    for (node, route) in nodes.iter().zip(&api.routes).filter(|(_, route)| under(&route.template, &other.path)) {
+    let listed = node.get("routes").map(Node::items).unwrap_or_default();
+    // Behind those of the file are those of the document.
+    let made = node.get("contract").and_then(|contract| contract.get("openapi"));
+    let nodes = listed.iter().chain(std::iter::repeat(made.unwrap_or(node)));
+    for (node, route) in nodes.zip(&api.routes).filter(|(_, route)| under(&route.template, &other.path)) {
         let message = format!("requests of `{}` go to the API `{}` at `{}`", route.name, other.name, other.path);
         let help = format!("Move the route to `{}`.", other.name);
         cx.report(&diagnostics::ROUTE_SHADOWED, match_span(node), message, help);

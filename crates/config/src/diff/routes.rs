@@ -11,7 +11,7 @@ use super::{
     Change, Verdict,
     callers::{self, Caller, Decision, Kind},
     cell::{Answers, Cell, METHODS, Row},
-    issuers, limits, reasons, rules, upstreams,
+    contracts, issuers, limits, reasons, rules, upstreams,
 };
 
 /// Both files.
@@ -156,6 +156,7 @@ impl<'c> Pair<'c> {
     fn rule_changes(&self, cell: &Cell<'_>, before: Entry<'_>, after: Entry<'_>) -> Vec<Change> {
         let mut changes = rules::compare(&cell.subject(), cell.example().as_deref(), before.route, after.route);
         changes.extend(limits::of_apis(before.api, after.api));
+        changes.extend(contracts::of_apis(before.api, after.api));
         changes.extend(upstreams::compare(before.api, after.api));
         for kind in &cell.kept {
             if let (Kind::Token(iss), Some(old), Some(new)) = (kind, methods_of(before), methods_of(after)) {

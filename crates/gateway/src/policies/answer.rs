@@ -72,7 +72,7 @@ impl Seal {
         if !is_readable {
             return Err(Refusal::AnswerNotJudged(if encoded { "encoded" } else { "not_json_type" }));
         }
-        let value = jose::json::value(&bytes).map_err(|_| Refusal::AnswerNotJudged("not_json"))?;
+        let value = super::json::value(&bytes).map_err(|_| Refusal::AnswerNotJudged("not_json"))?;
         self.check_object(gate, note, route, &value)?;
         let bytes = self.cut(gate, bytes)?;
         Ok(Response::from_parts(parts, Outbound::full(bytes)))

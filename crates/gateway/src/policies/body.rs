@@ -35,7 +35,7 @@ pub(super) async fn read(
     if !canonical.headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
         return Err(Refusal::BodyNotJudged("not_json_type"));
     }
-    let object = jose::json::object(&bytes).map_err(|_| Refusal::BodyNotJudged("not_one_object"))?;
+    let object = super::json::object(&bytes).map_err(|_| Refusal::BodyNotJudged("not_one_object"))?;
     let declared = rule.operation.body.iter();
     // Some upstreams do not tell `Amount` from `amount`, and take the last.
     let is_alias = |name: &String| declared.clone().any(|one| *name != one.name && folded(name) == folded(&one.name));

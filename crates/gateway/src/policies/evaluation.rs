@@ -23,7 +23,7 @@ pub(crate) async fn answer(gate: &Gate, authorized: Authorized) -> Result<Respon
     let Authorized { canonical, route, .. } = authorized;
     let body = canonical.body.within(route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
     let bytes = body.collect().await.map_err(super::body::refusal_of)?.to_bytes();
-    let object = jose::json::object(&bytes).map_err(|_| Refusal::BadEvaluation("not_one_object"))?;
+    let object = super::json::object(&bytes).map_err(|_| Refusal::BadEvaluation("not_one_object"))?;
     let asked: Evaluation =
         serde_json::from_value(Value::Object(object)).map_err(|_| Refusal::BadEvaluation("not_an_evaluation"))?;
     let facts = Facts::of(&asked, policies)?;

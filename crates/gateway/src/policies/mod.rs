@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod evaluation;
 mod facts;
+mod json;
 mod judged;
 mod question;
 mod visible;

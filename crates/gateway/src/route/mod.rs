@@ -7,7 +7,7 @@ mod tree;
 
 use std::{collections::HashMap, sync::Arc};
 
-use config::{Access, HostPattern};
+use config::{Access, HostPattern, Segment};
 use http::Method;
 
 use crate::{
@@ -31,8 +31,28 @@ pub(crate) struct Route {
     pub(crate) rule: config::Route,
     /// Rules for pages of other origins.
     pub(crate) cors: Option<Arc<Cors>>,
+    /// What its API's OpenAPI document asks for.
+    pub(crate) contract: Option<Arc<config::Contract>>,
+    /// What its template says of the paths it takes.
+    pub(crate) paths: Paths,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
+}
+
+/// What a template says of the paths it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paths {
+    /// Which segment names an object, counted from 1.
+    pub(crate) object: Option<usize>,
+    /// It takes the rest of a path.
+    pub(crate) open: bool,
+}
+
+impl Paths {
+    fn of(segments: &[Segment]) -> Self {
+        let object = segments.iter().position(|segment| matches!(segment, Segment::Parameter(_))).map(|at| at + 1);
+        Self { object, open: segments.last().is_some_and(|segment| matches!(segment, Segment::Rest(_))) }
+    }
 }
 
 /// A canonical request whose route is known.
@@ -58,6 +78,7 @@ impl Routes {
                 HostPattern::Any => &mut routes.any,
                 HostPattern::Exact(host) => routes.exact.entry(host.clone()).or_default(),
             };
+            let contract = api.contract.clone().map(Arc::new);
             let cors = api.cors.as_ref().map(|rules| Arc::new(Cors::new(rules)));
             for rule in &api.routes {
                 let takes_certificates = match &rule.access {
@@ -71,6 +92,8 @@ impl Routes {
                     labels,
                     rule: rule.clone(),
                     cors: cors.clone(),
+                    contract: contract.clone(),
+                    paths: Paths::of(&rule.template.segments),
                     takes_certificates,
                 };
                 tree.insert(&rule.template.segments, Arc::new(route));

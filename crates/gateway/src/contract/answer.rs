@@ -1,0 +1,188 @@
+//! What an upstream answers, held to the document or reduced to it.
+
+use std::sync::Arc;
+
+use ::contract::{AnswerRule, Difference, JudgedAnswer, Operation, Sunset};
+use bytes::{Bytes, BytesMut};
+use config::{Contract, ResponseMode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use super::{operation_of, reason_of};
+use crate::{
+    access_log::Record, body::Outbound, canonical::Canonical, refusal::Refusal, route::Route, upstream::PooledBody,
+};
+
+/// Answers are judged up to this size; larger ones are not passed on where they have to be judged.
+const MAX_ANSWER: usize = 4 << 20;
+
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
+
+/// What an operation's answer is held to.
+pub(crate) struct Expected {
+    contract: Arc<Contract>,
+    operation: usize,
+    sunset: Option<Sunset>,
+    is_head: bool,
+}
+
+impl Expected {
+    /// What a request's answer is held to, if to anything. Then it must come as it is to be read: whole, and plain.
+    pub(crate) fn of(canonical: &mut Canonical, route: &Route) -> Option<Self> {
+        let contract = route.contract.as_ref()?;
+        let (operation, index) = operation_of(contract, canonical)?;
+        let judged = contract.responses != ResponseMode::Off;
+        if judged {
+            canonical.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            canonical.headers.remove(header::RANGE);
+        }
+        let sunset = operation.sunset;
+        let is_head = canonical.method == Method::HEAD;
+        (judged || sunset.is_some()).then(|| Self { contract: Arc::clone(contract), operation: index, sunset, is_head })
+    }
+
+    /// Judges an answer (502), or notes how it differs, or removes what is not declared.
+    pub(crate) async fn hold(
+        self,
+        record: &mut Record,
+        response: Response<PooledBody>,
+    ) -> Result<Response<Outbound>, Refusal> {
+        let Some(operation) = self.contract.document.operations().get(self.operation) else {
+            return Err(Refusal::Internal);
+        };
+        let mut held = match self.contract.responses {
+            ResponseMode::Off => response.map(Outbound::upstream),
+            ResponseMode::Monitor => self.watch(record, operation, response).await?,
+            ResponseMode::Enforce | ResponseMode::Filter => self.enforce(record, operation, response).await?,
+        };
+        if let Some(value) = self.sunset.and_then(|sunset| HeaderValue::try_from(sunset.field()).ok()) {
+            held.headers_mut().insert(SUNSET, value);
+        }
+        Ok(held)
+    }
+
+    fn rule<'o>(&self, operation: &'o Operation, response: &Response<PooledBody>) -> AnswerRule<'o> {
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let has_body =
+            !self.is_head && response.status() != StatusCode::NOT_MODIFIED && !response.body().is_end_stream();
+        operation.answer(response.status().as_u16(), kind, has_body)
+    }
+
+    /// Everything passes; what differs is noted.
+    async fn watch(
+        &self,
+        record: &mut Record,
+        operation: &Operation,
+        response: Response<PooledBody>,
+    ) -> Result<Response<Outbound>, Refusal> {
+        let rule = match self.rule(operation, &response) {
+            AnswerRule::Pass => return Ok(response.map(Outbound::upstream)),
+            AnswerRule::Undocumented => return Ok(noted(record, "undocumented_status", response)),
+            AnswerRule::MediaType => return Ok(noted(record, "undocumented_type", response)),
+            AnswerRule::Judge(rule) => rule,
+        };
+        if is_encoded(&response) {
+            return Ok(noted(record, "encoded_answer", response));
+        }
+        let (parts, mut body) = response.into_parts();
+        let (held, ended) = collect(&mut body).await?;
+        if !ended {
+            record.noted().reason = Some("answer_too_large");
+            return Ok(Response::from_parts(parts, Outbound::begun(held, body)));
+        }
+        match rule.judge(&held) {
+            Ok(found) => record.noted_answer(found),
+            Err(error) => record.noted().reason = Some(reason_of(error)),
+        }
+        Ok(Response::from_parts(parts, Outbound::full(held)))
+    }
+
+    /// Only what is as documented passes.
+    async fn enforce(
+        &self,
+        record: &mut Record,
+        operation: &Operation,
+        response: Response<PooledBody>,
+    ) -> Result<Response<Outbound>, Refusal> {
+        let rule = match self.rule(operation, &response) {
+            AnswerRule::Pass => return Ok(response.map(Outbound::upstream)),
+            AnswerRule::Undocumented => return Err(broken(record, "undocumented_status")),
+            AnswerRule::MediaType => return Err(broken(record, "undocumented_type")),
+            AnswerRule::Judge(_) if is_encoded(&response) => return Err(broken(record, "encoded_answer")),
+            AnswerRule::Judge(rule) => rule,
+        };
+        let (mut parts, mut body) = response.into_parts();
+        let (held, ended) = collect(&mut body).await?;
+        if !ended {
+            return Err(broken(record, "answer_too_large"));
+        }
+        let filtered = self.judged(rule, &held).map_err(|reason| broken(record, reason))?;
+        record.noted_answer(filtered.differences);
+        if record.noted().answer.is_empty() {
+            record.noted().removed = filtered.removed;
+            let body = filtered.body.map_or(held, Bytes::from);
+            resized(&mut parts.headers, body.len());
+            return Ok(Response::from_parts(parts, Outbound::full(body)));
+        }
+        Err(Refusal::BrokenAnswer("schema"))
+    }
+
+    fn judged(&self, rule: JudgedAnswer<'_>, body: &[u8]) -> Result<::contract::Filtered, &'static str> {
+        let judged = match self.contract.responses {
+            ResponseMode::Filter => rule.filter(body),
+            ResponseMode::Off | ResponseMode::Monitor | ResponseMode::Enforce => {
+                rule.judge(body).map(|differences| ::contract::Filtered { body: None, removed: 0, differences })
+            }
+        };
+        judged.map_err(reason_of)
+    }
+}
+
+/// Reads an answer to its end, or up to the most that is judged; whether that was all.
+async fn collect(body: &mut PooledBody) -> Result<(Bytes, bool), Refusal> {
+    let mut held = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::UpstreamBroke("body_broke_off"))?;
+        held.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        if held.len() > MAX_ANSWER {
+            return Ok((held.freeze(), false));
+        }
+    }
+    Ok((held.freeze(), true))
+}
+
+/// Fields that tell of the body's bytes must tell of these.
+fn resized(headers: &mut http::HeaderMap, length: usize) {
+    let changed = headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if changed.is_none_or(|before| before != HeaderValue::from(length)) {
+        for name in ["content-md5", "digest", "content-digest", "repr-digest", "etag"] {
+            headers.remove(name);
+        }
+    }
+}
+
+fn is_encoded(response: &Response<PooledBody>) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn noted(record: &mut Record, reason: &'static str, response: Response<PooledBody>) -> Response<Outbound> {
+    record.noted().reason = Some(reason);
+    response.map(Outbound::upstream)
+}
+
+fn broken(record: &mut Record, reason: &'static str) -> Refusal {
+    record.noted().reason = Some(reason);
+    Refusal::BrokenAnswer(reason)
+}
+
+impl Record {
+    fn noted_answer(&mut self, found: Vec<Difference>) {
+        if !found.is_empty() {
+            self.noted().answer = found;
+        }
+    }
+}
