@@ -7,8 +7,10 @@ mod files;
 mod global;
 mod health;
 mod issuers;
+mod limits;
 mod listeners;
 mod routes;
+mod shared_limits;
 mod template;
 mod upstreams;
 mod values;
@@ -58,17 +60,36 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let issuers = issuers::all(cx, root.get("issuers"));
     let upstreams = upstreams::all(cx, root.get("upstreams"));
     let asks = root.get("listeners").is_some_and(listeners::ask_for_certificates);
-    let known = apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks };
+    let shared = root.get("shared_limits");
+    let known =
+        apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks, store: shared.is_some() };
     let apis = root.get("apis").and_then(|node| apis::all(cx, node, &known));
     let trusted_proxies = values::networks(cx, root.get("trusted_proxies"));
     let limits = global::limits(cx, root.get("limits"));
+    let shared_limits = shared.map(|node| shared_limits::store(cx, node));
     let monitoring = global::monitoring(cx, root.get("monitoring"));
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
     let (listeners, apis) = (listeners?, apis?);
+    let shared_limits = match shared_limits {
+        None => None,
+        Some(shared) => Some(shared?),
+    };
     let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
-    Some(Config { listeners, data, issuers, apis, trusted_proxies, limits, monitoring, workers, files, secret_files })
+    Some(Config {
+        listeners,
+        data,
+        issuers,
+        apis,
+        trusted_proxies,
+        limits,
+        shared_limits,
+        monitoring,
+        workers,
+        files,
+        secret_files,
+    })
 }
 
 /// The items of a list that must not be empty.

@@ -15,6 +15,7 @@ mod listeners;
 mod reasons;
 mod routes;
 mod rules;
+mod shared_limits;
 mod upstreams;
 
 use std::fmt;
@@ -102,6 +103,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         apis: _,
         trusted_proxies: _,
         limits: _,
+        shared_limits: _,
         monitoring: _,
         data: _,
         workers: _,
@@ -111,6 +113,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let mut changes = routes::compare(old, new);
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));
+    changes.extend(shared_limits::compare(old.shared_limits.as_ref(), new.shared_limits.as_ref()));
     changes.sort();
     changes.dedup();
     changes

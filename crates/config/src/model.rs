@@ -3,6 +3,7 @@
 //! Nothing in this module can be built from text except through [`crate::load`], so the gateway never re-checks what
 //! it is handed.
 
+mod limits;
 mod listeners;
 mod upstreams;
 
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+pub use limits::*;
 pub use listeners::*;
 pub use upstreams::*;
 
@@ -30,6 +32,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Limits that hold for every connection and request.
     pub limits: GlobalLimits,
+    /// The store through which instances share limits; `None` counts in each by itself.
+    pub shared_limits: Option<SharedLimits>,
     /// Logs.
     pub monitoring: Monitoring,
     /// Worker threads; `None` means one for each available core.
@@ -102,8 +106,8 @@ pub struct Api {
     pub upstream: Arc<Upstream>,
     /// Its routes; at least one. Each lies under `path`.
     pub routes: Vec<Route>,
-    /// Rate limits; a request must pass all of them.
-    pub rate_limits: Vec<RateLimit>,
+    /// Limits of all its routes together; a request must pass all of them.
+    pub limits: Vec<Limit>,
     /// Pages of other origins that may read its answers; `None` lets none.
     pub cors: Option<Cors>,
 }
@@ -121,26 +125,6 @@ pub struct Cors {
     pub response_headers: Vec<http::HeaderName>,
     /// How long browsers keep the answer to a preflight.
     pub max_age: Duration,
-}
-
-/// A rate limit of an API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Whose requests are counted together.
-    pub per: RateSubject,
-    /// Requests in each period; at least one.
-    pub requests: u64,
-    /// The period; one second, minute, hour or day.
-    pub period: Duration,
-}
-
-/// Whose requests a rate limit counts together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RateSubject {
-    /// One authenticated client.
-    Client,
-    /// One address, or one IPv6 /64.
-    Address,
 }
 
 /// Host of an API.
@@ -171,6 +155,10 @@ pub struct Route {
     pub encoded_slashes: bool,
     /// Rules for `WebSocket`s; `None` passes no upgrade on.
     pub websocket: Option<WebSocket>,
+    /// Limits of this route, beside those of its API.
+    pub limits: Vec<Limit>,
+    /// Requests that one of this route counts as in rates and quotas; at least one.
+    pub cost: u32,
 }
 
 /// Rules for the `WebSocket`s of a route.
@@ -268,6 +256,10 @@ pub struct GlobalLimits {
     pub http2_streams: u32,
     /// Bytes of a token. Default 8 KiB.
     pub token_bytes: usize,
+    /// Callers, each under each limit, that are counted apart. Default 1,048,576, of 24 bytes each.
+    pub buckets: usize,
+    /// Failed authentication.
+    pub failed_authentication: FailedAuthentication,
 }
 
 /// Logs and numbers.

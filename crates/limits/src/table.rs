@@ -46,6 +46,14 @@ struct Shard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key(u64);
 
+impl Key {
+    /// One of so many parts, for tables beside this one.
+    pub fn part(self, parts: usize) -> usize {
+        let hash = usize::try_from(self.0 >> 32).unwrap_or_default();
+        hash.checked_rem(parts).unwrap_or_default()
+    }
+}
+
 /// What a request needs of one limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Demand<'m> {
@@ -115,12 +123,12 @@ impl Table {
     }
 
     /// The key of a caller under a limit. Parts are told apart: `a`, `bc` is not `ab`, `c`.
-    pub fn key<'p>(&self, limit: u64, parts: impl IntoIterator<Item = &'p [u8]>) -> Key {
+    pub fn key<P: AsRef<[u8]>>(&self, limit: u64, parts: impl IntoIterator<Item = P>) -> Key {
         let mut hasher = self.secret.build_hasher();
         hasher.write_u64(limit);
         for part in parts {
-            hasher.write_usize(part.len());
-            hasher.write(part);
+            hasher.write_usize(part.as_ref().len());
+            hasher.write(part.as_ref());
         }
         // 0 is the tag of a bucket that nobody has.
         Key(hasher.finish().max(1))

@@ -206,7 +206,34 @@ pub static RATE_LIMITED: Entry = Entry {
     status: Some(429),
     title: "Too many requests",
     caller: "Try again after the Retry-After time.",
-    operator: "A rate of the API's `limits` is used up for this caller.",
+    operator: "A limit of the API or route is used up for this caller; the access log's `reason` names it.",
+};
+
+/// Too many failed authentications.
+pub static TOO_MANY_FAILURES: Entry = Entry {
+    id: "PC-0402",
+    status: Some(429),
+    title: "Too many failed authentications",
+    caller: "Check the credential, and try again after the Retry-After time.",
+    operator: "`limits.failed_authentication` is used up for this address or credential, so no credential that is not known yet is looked at.",
+};
+
+/// Address is shut out for a while.
+pub static BANNED: Entry = Entry {
+    id: "PC-0403",
+    status: Some(429),
+    title: "Address is shut out for a while",
+    caller: "Try again after the Retry-After time.",
+    operator: "The address went on failing to authenticate past `limits.failed_authentication.ban_after`. New connections from it are closed at once.",
+};
+
+/// Limits cannot be counted now.
+pub static LIMITS_UNAVAILABLE: Entry = Entry {
+    id: "PC-0404",
+    status: Some(503),
+    title: "Limits cannot be counted now",
+    caller: "Try again after the Retry-After time.",
+    operator: "The store of `shared_limits` does not answer, and `on_store_failure` is `deny`.",
 };
 
 /// Upstream cannot be reached.
@@ -279,6 +306,9 @@ pub static ALL: &[&Entry] = &[
     &INSUFFICIENT_SCOPE,
     &FOREIGN_ORIGIN,
     &RATE_LIMITED,
+    &TOO_MANY_FAILURES,
+    &BANNED,
+    &LIMITS_UNAVAILABLE,
     &UPSTREAM_UNREACHABLE,
     &UPSTREAM_TIMEOUT,
     &UPSTREAM_BROKE,

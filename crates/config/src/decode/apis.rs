@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, cors, every, routes, some_items, template,
+    Context, cors, limits, routes, some_items, template,
     upstreams::{self, Upstreams},
-    values,
 };
 use crate::{Api, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node};
 
@@ -14,6 +13,8 @@ pub(super) struct Known<'k> {
     pub(super) issuers: &'k BTreeSet<IssuerName>,
     pub(super) upstreams: &'k Upstreams,
     pub(super) certificates: bool,
+    /// Whether limits can be shared.
+    pub(super) store: bool,
 }
 
 pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Api>> {
@@ -35,8 +36,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let host = node.get("host").map_or(Some(HostPattern::Any), |n| host(cx, n));
     let prefix = node.get("path").map_or(Some("/".into()), |n| prefix(cx, n));
     let upstream = node.get("upstream").and_then(|n| upstreams::of_api(cx, n, known.upstreams));
-    let limits = node.get("limits").map(Node::items).unwrap_or_default();
-    let rate_limits = every(limits, |n| values::rate_limit(cx, n));
+    let limits = limits::of(cx, node, known.store);
     let cors = node.get("cors").map(|n| cors::rules(cx, n));
     let nodes = some_items(cx, node.get("routes")?, "routes")?;
     let routes: Vec<_> = nodes.iter().map(|n| routes::one(cx, n, node, known)).collect();
@@ -52,11 +52,13 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     }
     let name = node.get("name")?.text()?.to_owned();
     let routes: Option<Vec<Route>> = routes.into_iter().collect();
+    let (limits, routes) = (limits?, routes?);
+    limits::check_together(cx, node, &limits, &routes)?;
     let cors = match cors {
         None => None,
         Some(cors) => Some(cors?),
     };
-    Some(Api { name, host: host?, path, upstream: upstream?, routes: routes?, rate_limits: rate_limits?, cors })
+    Some(Api { name, host: host?, path, upstream: upstream?, routes, limits, cors })
 }
 
 fn match_span(node: &Node) -> crate::Span {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, apis::Known, cors, every, reason, some_items, template, values};
+use super::{Context, apis::Known, cors, every, limits, reason, some_items, template, values};
 use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, WebSocket, codes::diagnostics, yaml::Node};
 
 const MAX_BODY: u64 = 1 << 20; // limits: body
@@ -17,6 +17,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
     let timeout = node.get("response_timeout").or_else(|| api.get("response_timeout"));
     let timeout = timeout.map_or(Some(RESPONSE_TIMEOUT), |n| positive(cx, n));
     let websocket = node.get("websocket").map(|n| websocket(cx, n));
+    let limits = limits::of(cx, node, known.store);
+    let cost = node.get("cost").map_or(Some(1), |n| limits::cost(cx, n));
     let (methods, template) = matched?;
     Some(Route {
         name: node.get("match")?.text()?.to_owned(),
@@ -30,6 +32,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
             None => None,
             Some(rules) => Some(rules?),
         },
+        limits: limits?,
+        cost: cost?,
     })
 }
 

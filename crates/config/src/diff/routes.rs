@@ -156,6 +156,7 @@ impl<'c> Pair<'c> {
     fn rule_changes(&self, cell: &Cell<'_>, before: Entry<'_>, after: Entry<'_>) -> Vec<Change> {
         let mut changes = rules::compare(&cell.subject(), cell.example().as_deref(), before.route, after.route);
         changes.extend(limits::of_apis(before.api, after.api));
+        changes.extend(limits::of_routes(&cell.subject(), before.route, after.route));
         changes.extend(upstreams::compare(before.api, after.api));
         for kind in &cell.kept {
             if let (Kind::Token(iss), Some(old), Some(new)) = (kind, methods_of(before), methods_of(after)) {
