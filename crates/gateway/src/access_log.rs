@@ -22,10 +22,11 @@ use crate::{
     body::Outbound,
     canonical::Canonical,
     gate::Gate,
+    limit::{Places, State},
     listen::Peer,
     metrics::Observation,
     recent::{Ended, Marks, Stage, Story},
-    refusal::Refusal,
+    refusal::{Reason, Refusal},
     request_id::RequestId,
     route::{Route, Routed},
     traces::Place,
@@ -123,7 +124,11 @@ pub(crate) struct Record {
     caller: Option<Arc<Caller>>,
     status: Option<StatusCode>,
     code: Option<&'static str>,
-    reason: Option<&'static str>,
+    reason: Option<Reason>,
+    /// What its answer says of limits.
+    pub(crate) limit: Option<State>,
+    /// Places that it takes until it has ended.
+    pub(crate) places: Option<Places>,
     /// It was sent to a second server.
     pub(crate) retried: bool,
     sent: u64,
@@ -184,6 +189,8 @@ impl Record {
             status: None,
             code: None,
             reason: None,
+            limit: None,
+            places: None,
             retried: false,
             sent: 0,
             marks: Marks::default(),
@@ -229,6 +236,9 @@ impl Record {
     /// Ties the record to its answer.
     pub(crate) fn attach(mut self: Box<Self>, mut response: Response<Outbound>) -> Response<Outbound> {
         self.status = Some(response.status());
+        if let Some(limit) = self.limit.take() {
+            limit.add_fields(response.headers_mut());
+        }
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
         if self.peer.current.is_leaving() && self.status != Some(StatusCode::SWITCHING_PROTOCOLS) {
             // HTTP/2 drops the field and says so by GOAWAY.
@@ -242,19 +252,19 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
         let duration = self.started.elapsed();
-        let refusal = self.code.map(|code| (code, self.reason));
+        let refusal = self.code.map(|code| (code, self.reason.take()));
         self.gate.metrics.observe(&Observation {
             route: self.route.as_deref(),
             method: &self.method,
             status: self.status,
-            refusal,
+            refusal: refusal.as_ref().map(|(code, reason)| (*code, reason.as_ref())),
             duration,
         });
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());
-        self.log(at, status, micros);
+        self.log(at, status, micros, refusal.as_ref().and_then(|(_, reason)| reason.as_ref()));
         let ended = Ended {
             id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
             at,
@@ -274,7 +284,7 @@ impl Drop for Record {
 }
 
 impl Record {
-    fn log(&self, at: f64, status: u16, micros: u64) {
+    fn log(&self, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
         if self.gate.log.writer.is_none() {
             return;
         }
@@ -293,7 +303,7 @@ impl Record {
             credential: caller.map(|caller| caller.credential.as_str()),
             status,
             code: self.code,
-            reason: self.reason,
+            reason: reason.map(Reason::as_str),
             retried: self.retried,
             sent: self.sent,
             duration_us: micros,

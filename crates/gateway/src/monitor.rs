@@ -132,6 +132,7 @@ impl Watched {
         let mut page = metrics::render(workers.into_iter(), &gauges);
         if let Some(gate) = gates.first() {
             gate.snapshot.fleet.render(&mut page);
+            gate.snapshot.limiter.render(&mut page);
         }
         page
     }

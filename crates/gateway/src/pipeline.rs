@@ -15,7 +15,7 @@ use crate::{
     dress::{Exposure, dress},
     forward::forward,
     gate::Gate,
-    identity_token,
+    identity_token, limit,
     listen::{self, Peer},
     recent::Stage,
     refusal::Refusal,
@@ -87,6 +87,7 @@ async fn decide(
 ) -> Result<Authorized, Refusal> {
     let canonical = canonical?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);
+    check_ban(gate, peer, &canonical)?; // 429: whose address is not shut out
     let routed: Routed = gate.snapshot.routes.find(canonical)?; // 404, 405
     record.routed(&routed);
     *reader = Reader::of(&routed); // a page may read a refusal too
@@ -94,12 +95,19 @@ async fn decide(
     record.passed(Stage::Route);
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);
-    let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
+    let admitted = gate.snapshot.limiter.admit(gate, peer, record, identified).await?; // 429, 503: how much
     check_size(&admitted)?; // 413
     record.passed(Stage::Limit);
     let authorized = authorize(admitted)?; // 403: may they
     record.passed(Stage::Authorize);
     Ok(authorized)
+}
+
+/// Refuses an address that was shut out since its connection was made, or that a proxy names.
+fn check_ban(gate: &Gate, peer: &Peer, canonical: &Canonical) -> Result<(), Refusal> {
+    let limiter = &gate.snapshot.limiter;
+    let address = || limit::client_address(peer.address.ip(), &canonical.headers, &gate.snapshot.trusted_proxies);
+    limiter.failures.admit(limiter.now(), address)
 }
 
 /// Refuses a body that is too large by its own account; one without a length is counted as it flows.

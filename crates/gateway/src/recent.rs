@@ -11,7 +11,7 @@ use std::{
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::{authenticate::Caller, gate::Current, route::Route};
+use crate::{authenticate::Caller, gate::Current, refusal::Reason, route::Route};
 
 /// Requests that each worker remembers.
 const REMEMBERED: usize = 1024;
@@ -65,7 +65,7 @@ pub(crate) struct Ended {
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) status: u16,
-    pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    pub(crate) refusal: Option<(&'static str, Option<Reason>)>,
     pub(crate) marks: Marks,
     pub(crate) micros: u64,
 }
@@ -177,7 +177,7 @@ pub struct Story {
     pub code: Option<&'static str>,
     /// What failed, where the code covers several things.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
     /// Stages, in order.
     pub stages: Vec<Step>,
     /// From its first byte to the last of its answer, in microseconds.
@@ -237,8 +237,8 @@ impl Story {
             subject: caller.map(|caller| caller.subject.clone()),
             credential: caller.map(|caller| caller.credential.clone()),
             status: ended.status,
-            code: ended.refusal.map(|(code, _)| code),
-            reason: ended.refusal.and_then(|(_, reason)| reason),
+            code: ended.refusal.as_ref().map(|(code, _)| *code),
+            reason: ended.refusal.as_ref().and_then(|(_, reason)| Some(reason.as_ref()?.as_str().to_owned())),
             stages,
             microseconds: ended.micros,
         }

@@ -1,11 +1,13 @@
 //! Everything a request can be refused for: one variant, one code, one status, one sentence.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::{body::Outbound, request_id::RequestId};
+use crate::{body::Outbound, limit, request_id::RequestId};
 
 /// Why a request is not forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +40,16 @@ pub(crate) enum Refusal {
     /// A WebSocket that a page of another origin asks for.
     ForeignOrigin,
     /// With what the limit says.
-    RateLimited(Spent),
+    RateLimited(Box<Spent>),
+    /// With nanoseconds until one more is looked at.
+    TooManyFailures {
+        wait: u64,
+    },
+    /// With nanoseconds until it is over.
+    Banned {
+        wait: u64,
+    },
+    LimitsUnavailable,
     /// With what happened, for the log only.
     UpstreamUnreachable(&'static str),
     UpstreamTimeout,
@@ -49,14 +60,30 @@ pub(crate) enum Refusal {
 }
 
 /// A limit that has nothing left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spent {
-    /// Requests in a period.
-    pub(crate) requests: u64,
-    /// The period.
-    pub(crate) period_seconds: u64,
-    /// Time until a request can pass.
-    pub(crate) retry_after_seconds: u64,
+    /// What the answer says of it.
+    pub(crate) state: limit::State,
+    /// Nanoseconds until a request can pass.
+    pub(crate) wait: u64,
+}
+
+/// What failed, where a code covers several things. Requests choose none of these words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reason {
+    /// A stable word of ours.
+    Word(&'static str),
+    /// A limit, by its name in the configuration.
+    Limit(Arc<str>),
+}
+
+impl Reason {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Word(word) => word,
+            Self::Limit(name) => name,
+        }
+    }
 }
 
 /// Credentials that a 401 asks for.
@@ -95,6 +122,9 @@ impl Refusal {
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
             Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
+            Self::TooManyFailures { .. } => &refusals::TOO_MANY_FAILURES,
+            Self::Banned { .. } => &refusals::BANNED,
+            Self::LimitsUnavailable => &refusals::LIMITS_UNAVAILABLE,
             Self::UpstreamUnreachable(_) => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
@@ -104,9 +134,12 @@ impl Refusal {
     }
 
     /// The failed check, where a code covers several.
-    pub(crate) fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
-            Self::BadToken(reason) | Self::UpstreamUnreachable(reason) | Self::UpstreamBroke(reason) => Some(reason),
+            Self::BadToken(reason) | Self::UpstreamUnreachable(reason) | Self::UpstreamBroke(reason) => {
+                Some(Reason::Word(reason))
+            }
+            Self::RateLimited(spent) => Some(Reason::Limit(Arc::clone(spent.state.name()))),
             _ => None,
         }
     }
@@ -147,28 +180,26 @@ impl Refusal {
                 let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
-            Self::RateLimited(spent) => spent.add_fields(headers),
+            Self::RateLimited(spent) => {
+                limit::retry_after(headers, spent.wait);
+                spent.state.clone().add_fields(headers);
+            }
+            Self::TooManyFailures { wait } => limit::retry_after(headers, *wait),
+            Self::Banned { wait } => {
+                limit::retry_after(headers, *wait);
+                insert(headers, header::CONNECTION, Ok::<_, http::Error>(close));
+            }
             // What follows on the connection has no certain beginning. HTTP/2 drops the field, and needs none.
             Self::BadFraming => insert(headers, header::CONNECTION, Ok::<_, http::Error>(close)),
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull => insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1")),
+            Self::UpstreamFull | Self::LimitsUnavailable => {
+                insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"))
+            }
             _ => {}
         }
-    }
-}
-
-impl Spent {
-    /// Retry-After (RFC 9110 §10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
-    fn add_fields(self, headers: &mut HeaderMap) {
-        let Self { requests, period_seconds, retry_after_seconds } = self;
-        insert(headers, header::RETRY_AFTER, HeaderValue::try_from(retry_after_seconds.to_string()));
-        let policy = format!("\"default\";q={requests};w={period_seconds}");
-        insert(headers, HeaderName::from_static("ratelimit-policy"), HeaderValue::try_from(policy));
-        let state = format!("\"default\";r=0;t={retry_after_seconds}");
-        insert(headers, HeaderName::from_static("ratelimit"), HeaderValue::try_from(state));
     }
 }
 

@@ -53,6 +53,9 @@ pub enum StartError {
     /// Upstreams could not be set up.
     #[error("upstreams: {0}")]
     Upstreams(String),
+    /// The store of shared limits could not be set up.
+    #[error("shared_limits: {0}")]
+    SharedLimits(String),
     /// A thread or its runtime could not be made.
     #[error("worker: {0}")]
     Worker(std::io::Error),
@@ -264,11 +267,13 @@ impl Plan {
         let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream));
         let fleet = Fleet::start(upstreams, before.map(|before| &before.fleet))
             .map_err(|error| StartError::Upstreams(error.to_string()))?;
+        let limiter = Limiter::new(&config, before.map(|before| &before.limiter))
+            .map_err(|error| StartError::SharedLimits(error.to_string()))?;
         let snapshot = Snapshot {
             fleet,
-            routes: Routes::new(&config.apis),
+            routes: Routes::new(&config.apis, config.shared_limits.as_ref()),
             limits: Limits::from(&config.limits),
-            limiter: Limiter::new(&config.apis, before.map(|before| &before.limiter)),
+            limiter,
             key_sets: KeySets::start(&config.issuers, before.map(|before| before.key_sets.as_ref())),
             identity,
             trusted_proxies: config.trusted_proxies,

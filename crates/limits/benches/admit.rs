@@ -23,13 +23,10 @@ fn admit(bencher: divan::Bencher, limits: usize) {
     bencher.bench_local(|| {
         number += 1;
         let name = (number.wrapping_mul(7_919) % CALLERS).to_le_bytes();
-        let demand = |(limit, measure)| Demand {
-            key: table.key(limit, [b"client".as_slice(), &name]),
-            limit,
-            measure,
-            cost: 1,
-        };
-        let demands: [Demand<'_>; 4] = std::array::from_fn(|at| demand((u64::try_from(at).unwrap_or(0), &measures[at])));
+        let demand =
+            |(limit, measure)| Demand { key: table.key(limit, [b"client".as_slice(), &name]), limit, measure, cost: 1 };
+        let demands: [Demand<'_>; 4] =
+            std::array::from_fn(|at| demand((u64::try_from(at).unwrap_or(0), &measures[at])));
         table.admit(Moment(number * 1_000), &demands[..limits]).is_ok()
     });
 }

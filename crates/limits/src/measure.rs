@@ -46,9 +46,7 @@ impl Measure {
     /// Takes `cost` requests from a bucket: the bucket after it, or the nanoseconds to wait.
     pub fn take(&self, bucket: Bucket, now: Moment, cost: u32) -> Result<Bucket, u64> {
         match self {
-            Self::Rate(gcra) => {
-                gcra.take(bucket.until, now.0, u64::from(cost)).map(|until| Bucket { until, ..bucket })
-            }
+            Self::Rate(gcra) => gcra.take(bucket.until, now.0, u64::from(cost)).map(|until| Bucket { until, ..bucket }),
             Self::Quota(quota) => quota.take(bucket, now.0, cost),
             Self::Places(most) if bucket.spent < *most => {
                 Ok(Bucket { until: u64::MAX, spent: bucket.spent + 1, carried: 0 })

@@ -100,8 +100,8 @@ fn ten_million_callers_leave_every_throttled_bucket_in_its_place() {
     }
     let mut passed = 0_usize;
     for number in 0..10_000_000_u64 {
-        let one = Demand { key: table.key(1, [number.to_le_bytes().as_slice()]), limit: 1, measure: &once, cost: 1 };
-        passed += usize::from(table.admit(Moment(DAY + number), &[one]).is_ok());
+        let asked = Demand { key: table.key(1, [number.to_le_bytes().as_slice()]), limit: 1, measure: &once, cost: 1 };
+        passed += usize::from(table.admit(Moment(DAY + number), &[asked]).is_ok());
     }
     for who in &throttled {
         assert!(table.admit(Moment(2 * DAY - 1), &[demand(&table, 1, who, &once)]).is_err(), "{who} was forgotten");

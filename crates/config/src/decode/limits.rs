@@ -5,11 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use http::HeaderName;
 
 use super::{Context, every, some_items, values};
-use crate::{
-    Limit, Measure, QuotaPeriod, Rate, Route, Subject,
-    codes::diagnostics,
-    yaml::Node,
-};
+use crate::{Limit, Measure, QuotaPeriod, Rate, Route, Subject, codes::diagnostics, yaml::Node};
 
 /// Limits that count one request, those of its API and of its route, at most.
 const MOST: usize = 16;
@@ -39,7 +35,8 @@ pub(super) fn check_together(cx: &Context, node: &Node, of_api: &[Limit], routes
             cx.report(&diagnostics::OUT_OF_BOUNDS, node.span, message, format!("Keep at most {MOST} of them."));
             fine = false;
         }
-        if let Some(limit) = all().find(|limit| at_once(&limit.measure).is_some_and(|most| most < u64::from(route.cost)))
+        if let Some(limit) =
+            all().find(|limit| at_once(&limit.measure).is_some_and(|most| most < u64::from(route.cost)))
         {
             let span = node.get("cost").map_or(node.span, |n| n.span);
             let message = format!("a request of `{}` costs more than the limit `{}` ever has", route.name, limit.name);

@@ -80,7 +80,8 @@ fn nodes(cx: &Context, node: &Node) -> Option<NonZeroU64> {
 
 fn password(cx: &Context, node: &Node) -> Option<Zeroizing<String>> {
     let bytes = files::secret(cx, node)?;
-    let text = std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
+    let text =
+        std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()));
     let text = text.filter(|text| !text.is_empty());
     if text.is_none() {
         cx.report(&diagnostics::BAD_STORE, node.span, "there is no password in it", "Give one line of UTF-8 text.");

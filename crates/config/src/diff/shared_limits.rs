@@ -23,7 +23,8 @@ pub(super) fn compare(old: Option<&SharedLimits>, new: Option<&SharedLimits>) ->
         change(verdict, "nodes", old.nodes.to_string(), new.nodes.to_string(), why)
     });
     let store = (old.store != new.store).then(|| {
-        let address = |shared: &SharedLimits| format!("{}:{}/{}", shared.store.host, shared.store.port, shared.store.database);
+        let address =
+            |shared: &SharedLimits| format!("{}:{}/{}", shared.store.host, shared.store.port, shared.store.database);
         change(Verdict::Moved, "store", address(old), address(new), "what was counted in the other store is forgotten")
     });
     [failure, nodes, store].into_iter().flatten().collect()

@@ -114,6 +114,7 @@ pub struct FailedAuthentication {
 }
 
 /// The store through which instances share limits.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SharedLimits {
     /// Where it is.
     pub store: StoreAddress,

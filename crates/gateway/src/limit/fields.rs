@@ -19,6 +19,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// The limit's name in the configuration.
+    pub(crate) fn name(&self) -> &std::sync::Arc<str> {
+        &self.name
+    }
+
     /// Adds the fields; what an upstream says of limits of its own is replaced.
     pub(crate) fn add_fields(self, headers: &mut HeaderMap) {
         let mut text = String::with_capacity(self.name.len() + 32);
@@ -71,7 +76,8 @@ mod tests {
 
     #[test]
     fn every_limit_is_told_and_the_closest_one_stands() {
-        let limit = |name: &str, measure| Limit { name: name.into(), per: vec![Subject::Client], measure, shared: false };
+        let limit =
+            |name: &str, measure| Limit { name: name.into(), per: vec![Subject::Client], measure, shared: false };
         let rate = Rate { requests: 100, period: Duration::from_secs(60) };
         let all = [
             limit("client/minute", Measure::Rate { rate, burst: 20 }),

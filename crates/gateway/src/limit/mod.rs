@@ -16,7 +16,7 @@ use std::sync::Arc;
 use config::Config;
 use limits::{Admission, Demand, Held, MOST_DEMANDS, Moment, Refused, Table};
 
-pub(crate) use client::{client_address, is_in};
+pub(crate) use client::client_address;
 pub(crate) use failures::{Attempt, Failures};
 pub(crate) use fields::{State, retry_after};
 pub(crate) use rules::Rules;
@@ -27,6 +27,7 @@ use crate::{
     gate::Gate,
     listen::Peer,
     refusal::{Refusal, Spent},
+    upstream::ConnectorError,
 };
 use clock::LimitClock;
 use rules::Rule;
@@ -59,7 +60,7 @@ impl Drop for Places {
 impl Limiter {
     /// Limits of a configuration. A limit that a reload does not change keeps its buckets: it would otherwise be a fresh
     /// allowance for everybody. Must be called within a runtime.
-    pub(crate) fn new(config: &Config, previous: Option<&Self>) -> Result<Self, crate::upstream::ConnectorError> {
+    pub(crate) fn new(config: &Config, previous: Option<&Self>) -> Result<Self, ConnectorError> {
         let buckets = config.limits.buckets;
         let kept = previous.filter(|previous| previous.buckets == buckets);
         let table = kept.map_or_else(|| Arc::new(Table::new(buckets)), |previous| Arc::clone(&previous.table));

@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection, proxy_header};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
-    gate::Current,
+    gate::{Current, Gate},
     watch::{Pulse, Sweeper},
 };
 
@@ -110,12 +110,23 @@ pub(crate) async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Some(entrance) = current.gate().snapshot.entrances.get(position).map(Arc::clone) else { continue };
+        let gate = current.gate();
+        let Some(entrance) = gate.snapshot.entrances.get(position).map(Arc::clone) else { continue };
+        if is_banned(&gate, address.ip()) {
+            continue;
+        }
+        drop(gate);
         let Some(place) = entrance.admit(address.ip()) else { continue };
         let arrival = Arrival { current: Arc::clone(&current), place, position, address };
         let (sweeper, stop) = (Arc::clone(&sweeper), stop.clone());
         tokio::spawn(async move { greet(arrival, &entrance, &sweeper, stream, stop).await });
     }
+}
+
+/// Whether an address is shut out for now, for failing to authenticate again and again.
+fn is_banned(gate: &Gate, address: IpAddr) -> bool {
+    let limiter = &gate.snapshot.limiter;
+    limiter.failures.admit(limiter.now(), || address).is_err()
 }
 
 /// What a handshake proved of a client.
@@ -158,6 +169,7 @@ impl Arrival {
             let header = tokio::time::timeout(entrance.handshake_timeout, proxy_header::read(stream));
             self.address = header.await.ok()?.ok()?.unwrap_or(self.address);
             self.place.name(self.address.ip()).then_some(())?;
+            (!is_banned(&self.current.gate(), self.address.ip())).then_some(())?;
         }
         Some(self)
     }

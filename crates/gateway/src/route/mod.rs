@@ -13,6 +13,7 @@ use http::Method;
 use crate::{
     canonical::{Canonical, Host},
     cors::Cors,
+    limit::Rules,
     metrics::Labels,
     refusal::Refusal,
 };
@@ -31,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) rule: config::Route,
     /// Rules for pages of other origins.
     pub(crate) cors: Option<Arc<Cors>>,
+    /// Limits that count its requests.
+    pub(crate) limits: Rules,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
 }
@@ -51,7 +54,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// Builds the table; templates were checked when the configuration was loaded.
-    pub(crate) fn new(apis: &[config::Api]) -> Self {
+    pub(crate) fn new(apis: &[config::Api], store: Option<&config::SharedLimits>) -> Self {
         let mut routes = Self::default();
         for (api_index, api) in apis.iter().enumerate() {
             let tree = match &api.host {
@@ -71,6 +74,7 @@ impl Routes {
                     labels,
                     rule: rule.clone(),
                     cors: cors.clone(),
+                    limits: Rules::new(api, rule, store),
                     takes_certificates,
                 };
                 tree.insert(&rule.template.segments, Arc::new(route));

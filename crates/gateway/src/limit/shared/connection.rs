@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use config::SharedLimits;
-use redis::{RedisConnectionInfo, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, RedisConnectionInfo, aio::MultiplexedConnection};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -52,7 +52,9 @@ impl Door {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let (connection, driver) = MultiplexedConnection::new(&self.login, stream).await.map_err(io::Error::other)?;
+        let config = AsyncConnectionConfig::default();
+        let opened = MultiplexedConnection::new_with_config(&self.login, stream, config).await;
+        let (connection, driver) = opened.map_err(io::Error::other)?;
         tokio::spawn(driver);
         Ok(connection)
     }

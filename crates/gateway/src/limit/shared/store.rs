@@ -13,7 +13,10 @@ use limits::Grant;
 use redis::{Script, aio::MultiplexedConnection};
 use tokio::{sync::watch, task::AbortHandle};
 
-use super::{connection::Door, rule::{Counted, SharedRule}};
+use super::{
+    connection::Door,
+    rule::{Counted, SharedRule},
+};
 use crate::upstream::ConnectorError;
 
 /// A store that takes longer counts as gone: requests wait for it.
@@ -160,6 +163,3 @@ impl Inner {
         None
     }
 }
-
-#[cfg(test)]
-mod tests;
