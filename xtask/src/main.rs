@@ -5,6 +5,7 @@ mod demo;
 mod docs;
 mod mutate;
 mod reproduce;
+mod simulate;
 mod soak;
 mod step;
 
@@ -37,6 +38,11 @@ enum Command {
     Demo,
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
+    /// Prints what shared limits cost and how exact they are, for 2 to 1,000 instances.
+    Simulate {
+        /// What to simulate
+        subject: simulate::Subject,
+    },
 }
 
 fn main() -> ExitCode {
@@ -47,6 +53,10 @@ fn main() -> ExitCode {
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
         Command::Mutate(mutate) => mutate.run(),
+        Command::Simulate { subject } => {
+            simulate::run(subject);
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

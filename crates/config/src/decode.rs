@@ -1,5 +1,6 @@
 //! The tree, part by part, into the model. Decoders report what is wrong and go on; `None` means it was reported.
 
+mod addresses;
 mod apis;
 mod balance;
 mod cors;
@@ -56,13 +57,19 @@ impl Context {
 /// The whole file.
 pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     shape::check(cx, root, &Kind::Object(&keys::FILE), "the file");
-    let listeners = root.get("listeners").and_then(|node| listeners::all(cx, node));
+    let geoip = root.get("geoip").map(|node| addresses::countries(cx, node));
+    let listeners = root.get("listeners").and_then(|node| listeners::all(cx, node, geoip.is_some()));
     let issuers = issuers::all(cx, root.get("issuers"));
     let upstreams = upstreams::all(cx, root.get("upstreams"));
     let asks = root.get("listeners").is_some_and(listeners::ask_for_certificates);
     let shared = root.get("shared_limits");
-    let known =
-        apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks, store: shared.is_some() };
+    let known = apis::Known {
+        issuers: &issuers.names,
+        upstreams: &upstreams,
+        certificates: asks,
+        store: shared.is_some(),
+        countries: geoip.is_some(),
+    };
     let apis = root.get("apis").and_then(|node| apis::all(cx, node, &known));
     let trusted_proxies = values::networks(cx, root.get("trusted_proxies"));
     let limits = global::limits(cx, root.get("limits"));
@@ -77,11 +84,16 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     };
     let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
+    let countries = match geoip {
+        None => None,
+        Some(countries) => Some(countries?),
+    };
     Some(Config {
         listeners,
         data,
         issuers,
         apis,
+        countries,
         trusted_proxies,
         limits,
         shared_limits,

@@ -6,6 +6,7 @@
 //! differ are told. Where both let a caller in, the rules around the decision are compared: the issuer's, the body's,
 //! rate limits, the upstream. Listeners, trusted proxies and global limits are compared by themselves.
 
+mod addresses;
 mod anchors;
 mod callers;
 mod cell;
@@ -101,6 +102,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         listeners: _,
         issuers: _,
         apis: _,
+        countries: _,
         trusted_proxies: _,
         limits: _,
         shared_limits: _,

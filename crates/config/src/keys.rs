@@ -19,6 +19,7 @@ pub(crate) static FILE: Shape = Shape {
         key("upstreams", Kind::Named(&Kind::Object(&UPSTREAM))),
         needed("apis", Kind::List(&Kind::Object(&API))),
         key("trusted_proxies", Kind::List(&Kind::Text)),
+        key("geoip", Kind::Text),
         key("limits", Kind::Object(&LIMITS)),
         key("shared_limits", Kind::Object(&SHARED_LIMITS)),
         key("monitoring", Kind::Object(&MONITORING)),
@@ -31,6 +32,16 @@ pub(crate) static LISTENER: Shape = Shape {
         key("tls", Kind::Object(&TLS)),
         key("plaintext", Kind::Text),
         key("proxy_protocol", Kind::Object(&PROXY_PROTOCOL)),
+        key("addresses", Kind::Object(&ADDRESSES)),
+    ],
+};
+
+pub(crate) static ADDRESSES: Shape = Shape {
+    fields: &[
+        key("allow", Kind::List(&Kind::Text)),
+        key("deny", Kind::List(&Kind::Text)),
+        key("allow_countries", Kind::List(&Kind::Text)),
+        key("deny_countries", Kind::List(&Kind::Text)),
     ],
 };
 
@@ -126,6 +137,7 @@ pub(crate) static API: Shape = Shape {
         key("authenticate", Kind::List(&Kind::TextOr(&AUTHENTICATE))),
         key("body", Kind::Text),
         key("response_timeout", Kind::Text),
+        key("addresses", Kind::Object(&ADDRESSES)),
         key("limits", Kind::List(&Kind::Object(&LIMIT))),
         key("cors", Kind::Object(&CORS)),
         needed("routes", Kind::List(&Kind::Object(&ROUTE))),
@@ -189,6 +201,7 @@ pub(crate) static LIMITS: Shape = Shape {
         key("http2_streams", Kind::Whole),
         key("token_bytes", Kind::Text),
         key("buckets", Kind::Whole),
+        key("memory", Kind::Text),
         key("failed_authentication", Kind::Object(&FAILED_AUTHENTICATION)),
     ],
 };

@@ -3,6 +3,7 @@
 //! Nothing in this module can be built from text except through [`crate::load`], so the gateway never re-checks what
 //! it is handed.
 
+mod addresses;
 mod limits;
 mod listeners;
 mod upstreams;
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+pub use addresses::*;
 pub use limits::*;
 pub use listeners::*;
 pub use upstreams::*;
@@ -28,6 +30,8 @@ pub struct Config {
     pub issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     /// The APIs behind the gateway.
     pub apis: Vec<Api>,
+    /// Countries of addresses, for `addresses`.
+    pub countries: Option<Arc<Countries>>,
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Limits that hold for every connection and request.
@@ -106,6 +110,8 @@ pub struct Api {
     pub upstream: Arc<Upstream>,
     /// Its routes; at least one. Each lies under `path`.
     pub routes: Vec<Route>,
+    /// Clients that may ask it for anything (403).
+    pub addresses: AddressRules,
     /// Limits of all its routes together; a request must pass all of them.
     pub limits: Vec<Limit>,
     /// Pages of other origins that may read its answers; `None` lets none.
@@ -258,6 +264,9 @@ pub struct GlobalLimits {
     pub token_bytes: usize,
     /// Callers, each under each limit, that are counted apart. Default 1,048,576, of 24 bytes each.
     pub buckets: usize,
+    /// Bytes that the process may take: new connections are shed past 85 %, requests refused past 95 %. `None` is the
+    /// cgroup's limit, if there is one.
+    pub memory: Option<u64>,
     /// Failed authentication.
     pub failed_authentication: FailedAuthentication,
 }

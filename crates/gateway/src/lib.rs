@@ -20,6 +20,7 @@ mod listen;
 mod metrics;
 mod monitor;
 mod pipeline;
+mod pressure;
 mod recent;
 mod refusal;
 mod request_id;

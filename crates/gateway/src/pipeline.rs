@@ -85,6 +85,7 @@ async fn decide(
     reader: &mut Option<Reader>,
     canonical: Result<Box<Canonical>, Refusal>,
 ) -> Result<Authorized, Refusal> {
+    gate.snapshot.pressure.check()?; // 503: with what
     let canonical = canonical?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);
     check_ban(gate, peer, &canonical)?; // 429: whose address is not shut out
@@ -92,6 +93,7 @@ async fn decide(
     record.routed(&routed);
     *reader = Reader::of(&routed); // a page may read a refusal too
     listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
+    check_address(gate, peer, &routed)?; // 403: from where
     record.passed(Stage::Route);
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);
@@ -101,6 +103,14 @@ async fn decide(
     let authorized = authorize(admitted)?; // 403: may they
     record.passed(Stage::Authorize);
     Ok(authorized)
+}
+
+/// Refuses a client whose address the API does not let in.
+pub(crate) fn check_address(gate: &Gate, peer: &Peer, routed: &Routed) -> Result<(), Refusal> {
+    let Some(rules) = &routed.route.addresses else { return Ok(()) };
+    let snapshot = &gate.snapshot;
+    let client = limit::client_address(peer.address.ip(), &routed.canonical.headers, &snapshot.trusted_proxies);
+    if rules.admit(client, snapshot.countries.as_deref()) { Ok(()) } else { Err(Refusal::ForeignAddress) }
 }
 
 /// Refuses an address that was shut out since its connection was made, or that a proxy names.

@@ -39,6 +39,7 @@ pub(crate) enum Refusal {
     InsufficientScope(String),
     /// A WebSocket that a page of another origin asks for.
     ForeignOrigin,
+    ForeignAddress,
     /// With what the limit says.
     RateLimited(Box<Spent>),
     /// With nanoseconds until one more is looked at.
@@ -56,6 +57,7 @@ pub(crate) enum Refusal {
     /// With what happened, for the log only.
     UpstreamBroke(&'static str),
     UpstreamFull,
+    OutOfMemory,
     Internal,
 }
 
@@ -121,6 +123,7 @@ impl Refusal {
             Self::KeysUnavailable => &refusals::KEYS_UNAVAILABLE,
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
             Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
+            Self::ForeignAddress => &refusals::FOREIGN_ADDRESS,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
             Self::TooManyFailures { .. } => &refusals::TOO_MANY_FAILURES,
             Self::Banned { .. } => &refusals::BANNED,
@@ -129,6 +132,7 @@ impl Refusal {
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
             Self::UpstreamFull => &refusals::UPSTREAM_FULL,
+            Self::OutOfMemory => &refusals::OUT_OF_MEMORY,
             Self::Internal => &refusals::INTERNAL,
         }
     }

@@ -49,9 +49,12 @@ impl Gcra {
         }
     }
 
-    /// Takes as many requests as there are, up to `want`: how many, and the new arrival time.
-    pub fn take_up_to(self, arrival: u64, now: u64, want: u64) -> (u64, u64) {
-        let granted = self.remaining(arrival, now).min(want);
+    /// Takes as many requests as there are, from `least` to `want`, or none: how many, and the new arrival time.
+    pub fn take_up_to(self, arrival: u64, now: u64, least: u64, want: u64) -> (u64, u64) {
+        let granted = match self.remaining(arrival, now).min(want) {
+            some if some >= least => some,
+            _ => 0,
+        };
         // What fits below the tolerance cannot overflow.
         (granted, arrival.max(now).saturating_add(granted.saturating_mul(self.emission)))
     }
@@ -87,9 +90,10 @@ mod tests {
     #[test]
     fn what_is_asked_for_in_bulk_is_granted_as_far_as_it_goes() {
         let gcra = Gcra::new(10, 1_000, 10);
-        assert_eq!(gcra.take_up_to(0, 5_000, 7), (7, 5_700));
-        assert_eq!(gcra.take_up_to(5_700, 5_000, 7), (3, 6_000));
-        assert_eq!(gcra.take_up_to(6_000, 5_000, 7), (0, 6_000));
+        assert_eq!(gcra.take_up_to(0, 5_000, 1, 7), (7, 5_700));
+        assert_eq!(gcra.take_up_to(5_700, 5_000, 4, 7), (0, 5_700));
+        assert_eq!(gcra.take_up_to(5_700, 5_000, 3, 7), (3, 6_000));
+        assert_eq!(gcra.take_up_to(6_000, 5_000, 1, 7), (0, 6_000));
     }
 
     #[test]

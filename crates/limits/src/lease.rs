@@ -55,7 +55,9 @@ pub struct Allowance {
     lapses: u64,
     asked_at: u64,
     asked: bool,
+    /// Until then the store has nothing for requests that cost so much.
     refused_until: u64,
+    refused_cost: u64,
     /// What the store had beside it, when it last answered.
     elsewhere: u64,
 }
@@ -67,17 +69,26 @@ pub struct Grant {
     pub granted: u64,
     /// Requests that it has left.
     pub remaining: u64,
-    /// Microseconds until it has one, if it has none.
+    /// Microseconds until it has what was asked for at least, if it granted nothing; else until it has one.
     pub wait: u64,
+}
+
+/// A question to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Fewer requests are of no use.
+    pub least: u64,
+    /// All that are of use.
+    pub want: u64,
 }
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// It passes. With a number, the store is to be asked for so many more, while others go on.
-    Pass(Option<u64>),
-    /// It waits for the store's answer, and is then tried again. With a number, the store is to be asked for so many.
-    Wait(Option<u64>),
+    /// It passes. The store is to be asked for more, while others go on.
+    Pass(Option<Ask>),
+    /// It waits for the store's answer, and is then tried again. The store is to be asked, if it is not being asked.
+    Wait(Option<Ask>),
     /// It is refused; microseconds until there is something to ask for.
     Refuse(u64),
 }
@@ -130,13 +141,13 @@ impl Allowance {
         if self.left >= cost {
             self.left -= cost;
             let low = self.left < slicing.slice / 2 && !self.asked && self.refused_until <= now && self.is_busy(now);
-            return Step::Pass(low.then(|| self.ask(slicing, now)));
+            return Step::Pass(low.then(|| self.ask(slicing, now, 1)));
         }
-        if self.refused_until > now {
+        if self.refused_until > now && cost >= self.refused_cost {
             return Step::Refuse(self.refused_until - now);
         }
         self.waiting = self.waiting.saturating_add(cost);
-        Step::Wait((!self.asked).then(|| self.ask(slicing, now)))
+        Step::Wait((!self.asked).then(|| self.ask(slicing, now, cost)))
     }
 
     /// A request that waited went away, and wants nothing any more.
@@ -151,14 +162,15 @@ impl Allowance {
         self.cap(slicing);
     }
 
-    /// The store answered.
-    pub fn granted(&mut self, slicing: &Slicing, now: u64, grant: Grant) {
+    /// The store answered a question.
+    pub fn granted(&mut self, slicing: &Slicing, now: u64, ask: Ask, grant: Grant) {
         self.asked = false;
         self.left = self.left.saturating_add(grant.granted);
         self.lapses = now.saturating_add(LEASE);
         self.elsewhere = grant.remaining;
-        if grant.remaining == 0 {
+        if grant.granted == 0 || grant.remaining == 0 {
             self.refused_until = now.saturating_add(grant.wait);
+            self.refused_cost = if grant.granted == 0 { ask.least } else { 1 };
         }
         self.cap(slicing);
     }
@@ -178,12 +190,12 @@ impl Allowance {
         !self.asked && self.waiting == 0 && self.refused_until <= now && (self.left == 0 || self.lapses <= now)
     }
 
-    fn ask(&mut self, slicing: &Slicing, now: u64) -> u64 {
+    fn ask(&mut self, slicing: &Slicing, now: u64, least: u64) -> Ask {
         // A caller who comes rarely is not worth a slice that would lie here unused.
         let ahead = if self.is_busy(now) { slicing.slice.saturating_sub(self.left) } else { 0 };
         self.asked = true;
         self.asked_at = now;
-        self.waiting.saturating_add(ahead)
+        Ask { least, want: self.waiting.saturating_add(ahead).max(least) }
     }
 
     fn is_busy(&self, now: u64) -> bool {

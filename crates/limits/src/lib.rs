@@ -28,7 +28,7 @@ mod table;
 
 pub use calendar::Calendar;
 pub use gcra::Gcra;
-pub use lease::{Allowance, Grant, LEASE, Slicing, Step};
+pub use lease::{Allowance, Ask, Grant, LEASE, Slicing, Step};
 pub use measure::{Bucket, Measure, Moment, Standing};
 pub use quota::Quota;
 pub use table::{Admission, Demand, Held, Key, MOST_DEMANDS, Refused, Table};

@@ -1,12 +1,13 @@
 //! Instances that share a limit stay below the bound that `lease` proves.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
-use limits::{Allowance, Grant, Slicing, Step};
+use limits::{Allowance, Ask, Grant, Slicing, Step};
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000;
 /// Time from an instance to the store, or back.
 const WAY: u64 = 500;
+const ONE: Ask = Ask { least: 1, want: 1 };
 
 /// A store and instances in a time of their own.
 struct Fleet {
@@ -21,7 +22,7 @@ struct Instance {
     allowance: Allowance,
     waiting: u64,
     /// When it comes, and what it says.
-    answer: Option<(u64, Grant)>,
+    answer: Option<(u64, Ask, Grant)>,
 }
 
 impl Fleet {
@@ -30,12 +31,17 @@ impl Fleet {
         Self { slicing, arrival: 0, instances, admitted: Vec::new() }
     }
 
-    fn store(&mut self, now: u64, requests: u64) -> Grant {
+    fn store(&mut self, now: u64, ask: Ask) -> Grant {
         let (gcra, unit) = (self.slicing.gcra(), self.slicing.unit());
-        let (units, arrival) = gcra.take_up_to(self.arrival, now, self.slicing.units(requests));
+        let (units, arrival) =
+            gcra.take_up_to(self.arrival, now, self.slicing.units(ask.least), self.slicing.units(ask.want));
         self.arrival = arrival;
         let remaining = gcra.remaining(arrival, now) * unit;
-        Grant { granted: units * unit, remaining, wait: gcra.wait(arrival, now, 1) }
+        Grant {
+            granted: units * unit,
+            remaining,
+            wait: gcra.wait(arrival, now, if units > 0 { 1 } else { self.slicing.units(ask.least) }),
+        }
     }
 
     fn arrive(&mut self, now: u64, at: usize, waited: bool) {
@@ -51,18 +57,18 @@ impl Fleet {
             }
             Step::Refuse(_) => None,
         };
-        if let Some(requests) = ask {
-            let grant = self.store(now + WAY, requests);
-            self.instances[at].answer = Some((now + 2 * WAY, grant));
+        if let Some(ask) = ask {
+            let grant = self.store(now + WAY, ask);
+            self.instances[at].answer = Some((now + 2 * WAY, ask, grant));
         }
     }
 
     /// Answers that have come by now, each with those who waited for it.
     fn settle(&mut self, now: u64) {
         for at in 0..self.instances.len() {
-            while let Some((came, grant)) = self.instances[at].answer.filter(|(came, _)| *came <= now) {
+            while let Some((came, ask, grant)) = self.instances[at].answer.filter(|(came, ..)| *came <= now) {
                 self.instances[at].answer = None;
-                self.instances[at].allowance.granted(&self.slicing, came, grant);
+                self.instances[at].allowance.granted(&self.slicing, came, ask, grant);
                 for _ in 0..std::mem::take(&mut self.instances[at].waiting) {
                     self.arrive(came, at, true);
                 }
@@ -145,8 +151,8 @@ fn a_busy_instance_asks_once_for_many_and_a_quiet_one_for_each() {
 fn what_lies_unused_lapses() {
     let slicing = Slicing::new(1_000, 1, 1_000, 4);
     let mut allowance = Allowance::default();
-    assert_eq!(allowance.take(&slicing, SECOND, 1, false), Step::Wait(Some(1)));
-    allowance.granted(&slicing, SECOND, Grant { granted: 20, remaining: 900, wait: 0 });
+    assert_eq!(allowance.take(&slicing, SECOND, 1, false), Step::Wait(Some(ONE)));
+    allowance.granted(&slicing, SECOND, ONE, Grant { granted: 20, remaining: 900, wait: 0 });
     assert!(matches!(allowance.take(&slicing, SECOND, 1, true), Step::Pass(_)));
     assert!(matches!(allowance.take(&slicing, 2 * SECOND, 1, false), Step::Wait(_)));
 }
@@ -155,9 +161,20 @@ fn what_lies_unused_lapses() {
 fn a_refusal_is_given_without_asking_until_there_is_something_to_ask_for() {
     let slicing = Slicing::new(100, 60, 100, 4);
     let mut allowance = Allowance::default();
-    assert_eq!(allowance.take(&slicing, SECOND, 1, false), Step::Wait(Some(1)));
-    allowance.granted(&slicing, SECOND, Grant { granted: 0, remaining: 0, wait: 600_000 });
+    assert_eq!(allowance.take(&slicing, SECOND, 1, false), Step::Wait(Some(ONE)));
+    allowance.granted(&slicing, SECOND, ONE, Grant { granted: 0, remaining: 0, wait: 600_000 });
     assert_eq!(allowance.take(&slicing, SECOND, 1, true), Step::Refuse(600_000));
     assert_eq!(allowance.take(&slicing, SECOND + 599_999, 1, false), Step::Refuse(1));
     assert!(matches!(allowance.take(&slicing, SECOND + 600_000, 1, false), Step::Wait(Some(_))));
+}
+
+#[test]
+fn who_costs_more_than_there_is_waits_for_it_and_who_costs_less_passes() {
+    let slicing = Slicing::new(10, 1, 10, 4);
+    let mut allowance = Allowance::default();
+    let Step::Wait(Some(dear)) = allowance.take(&slicing, SECOND, 5, false) else { panic!("nothing was leased yet") };
+    assert_eq!(dear, Ask { least: 5, want: 5 });
+    allowance.granted(&slicing, SECOND, dear, Grant { granted: 0, remaining: 3, wait: 200_000 });
+    assert_eq!(allowance.take(&slicing, SECOND, 5, true), Step::Refuse(200_000));
+    assert_eq!(allowance.take(&slicing, SECOND, 1, false), Step::Wait(Some(ONE)));
 }

@@ -533,6 +533,24 @@ pub static BAD_STORE: Entry = Entry {
     operator: "The store is `redis://HOST:PORT` or `rediss://HOST:PORT`, with its password by reference.",
 };
 
+/// Not a file of countries.
+pub static BAD_GEOIP: Entry = Entry {
+    id: "PC-1708",
+    status: None,
+    title: "Not a file of countries",
+    caller: "",
+    operator: "The file that `geoip` names is not in the MaxMind DB format, or is damaged.",
+};
+
+/// No file of countries.
+pub static NO_GEOIP: Entry = Entry {
+    id: "PC-1709",
+    status: None,
+    title: "No file of countries",
+    caller: "",
+    operator: "Rules for countries need a file that tells the countries of addresses.",
+};
+
 /// All of them, in order.
 pub static ALL: &[&Entry] = &[
     &NOT_YAML,
@@ -594,4 +612,6 @@ pub static ALL: &[&Entry] = &[
     &HEADER_ALONE,
     &NO_LIMIT_STORE,
     &BAD_STORE,
+    &BAD_GEOIP,
+    &NO_GEOIP,
 ];

@@ -200,6 +200,15 @@ pub static FOREIGN_ORIGIN: Entry = Entry {
     operator: "The Origin field names none of the route's `websocket.origins`, or a preflight's none of the API's `cors.origins`.",
 };
 
+/// Address is not let in.
+pub static FOREIGN_ADDRESS: Entry = Entry {
+    id: "PC-0390",
+    status: Some(403),
+    title: "Address is not let in",
+    caller: "Call from a network that this API allows.",
+    operator: "The API's `addresses` do not let the client's address in. Behind `trusted_proxies` it is the one that they name.",
+};
+
 /// Too many requests.
 pub static RATE_LIMITED: Entry = Entry {
     id: "PC-0401",
@@ -281,6 +290,15 @@ pub static INTERNAL: Entry = Entry {
     operator: "A fault of Portcullis itself. Please report it with the log line of this request_id.",
 };
 
+/// Short of memory.
+pub static OUT_OF_MEMORY: Entry = Entry {
+    id: "PC-0602",
+    status: Some(503),
+    title: "Short of memory",
+    caller: "Try again after the Retry-After time.",
+    operator: "The process takes more than 95 % of `limits.memory`, or of its cgroup's limit. Past 85 % new connections are closed.",
+};
+
 /// All of them, in order.
 pub static ALL: &[&Entry] = &[
     &BAD_TARGET,
@@ -305,6 +323,7 @@ pub static ALL: &[&Entry] = &[
     &KEYS_UNAVAILABLE,
     &INSUFFICIENT_SCOPE,
     &FOREIGN_ORIGIN,
+    &FOREIGN_ADDRESS,
     &RATE_LIMITED,
     &TOO_MANY_FAILURES,
     &BANNED,
@@ -314,4 +333,5 @@ pub static ALL: &[&Entry] = &[
     &UPSTREAM_BROKE,
     &UPSTREAM_FULL,
     &INTERNAL,
+    &OUT_OF_MEMORY,
 ];

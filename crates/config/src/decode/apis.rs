@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, cors, limits, routes, some_items, template,
+    Context, addresses, cors, limits, routes, some_items, template,
     upstreams::{self, Upstreams},
 };
 use crate::{Api, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node};
@@ -15,6 +15,8 @@ pub(super) struct Known<'k> {
     pub(super) certificates: bool,
     /// Whether limits can be shared.
     pub(super) store: bool,
+    /// Whether countries of addresses are known.
+    pub(super) countries: bool,
 }
 
 pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Api>> {
@@ -37,6 +39,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let prefix = node.get("path").map_or(Some("/".into()), |n| prefix(cx, n));
     let upstream = node.get("upstream").and_then(|n| upstreams::of_api(cx, n, known.upstreams));
     let limits = limits::of(cx, node, known.store);
+    let addresses = addresses::rules(cx, node.get("addresses"), known.countries);
     let cors = node.get("cors").map(|n| cors::rules(cx, n));
     let nodes = some_items(cx, node.get("routes")?, "routes")?;
     let routes: Vec<_> = nodes.iter().map(|n| routes::one(cx, n, node, known)).collect();
@@ -58,7 +61,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
         None => None,
         Some(cors) => Some(cors?),
     };
-    Some(Api { name, host: host?, path, upstream: upstream?, routes, limits, cors })
+    Some(Api { name, host: host?, path, upstream: upstream?, routes, addresses: addresses?, limits, cors })
 }
 
 fn match_span(node: &Node) -> crate::Span {

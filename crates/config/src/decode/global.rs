@@ -28,6 +28,7 @@ pub(super) fn limits(cx: &Context, node: Option<&Node>) -> GlobalLimits {
         http2_streams: read.count("http2_streams", 100, 1_000),
         token_bytes: read.size("token_bytes", 8 << 10, 64 << 10),
         buckets: read.count("buckets", 1 << 20, 1 << 26),
+        memory: read.get("memory").and_then(|n| values::size(cx, n)),
         failed_authentication: failed_authentication(cx, node.and_then(|node| node.get("failed_authentication"))),
     }
 }

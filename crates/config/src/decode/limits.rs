@@ -146,7 +146,10 @@ fn subjects(cx: &Context, node: &Node) -> Option<Vec<Subject>> {
 
 fn subject(cx: &Context, node: &Node) -> Option<Subject> {
     let text = node.text()?;
-    let claim = |name: &str| (!name.is_empty() && name.len() <= 64).then(|| Subject::Claim(name.to_owned()));
+    // It stands in answers and labels, which need no escapes then.
+    let printable = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(&byte));
+    let claim =
+        |name: &str| ((1..=64).contains(&name.len()) && printable(name)).then(|| Subject::Claim(name.to_owned()));
     let subject = match text {
         "api" => Some(Subject::Api),
         "route" => Some(Subject::Route),

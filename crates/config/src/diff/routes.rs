@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Change, Verdict,
+    Change, Verdict, addresses,
     callers::{self, Caller, Decision, Kind},
     cell::{Answers, Cell, METHODS, Row},
     issuers, limits, reasons, rules, upstreams,
@@ -156,6 +156,8 @@ impl<'c> Pair<'c> {
     fn rule_changes(&self, cell: &Cell<'_>, before: Entry<'_>, after: Entry<'_>) -> Vec<Change> {
         let mut changes = rules::compare(&cell.subject(), cell.example().as_deref(), before.route, after.route);
         changes.extend(limits::of_apis(before.api, after.api));
+        let (old, new) = (&before.api.addresses, &after.api.addresses);
+        changes.extend(addresses::compare(&limits::apis(before.api, after.api), old, new));
         changes.extend(limits::of_routes(&cell.subject(), before.route, after.route));
         changes.extend(upstreams::compare(before.api, after.api));
         for kind in &cell.kept {

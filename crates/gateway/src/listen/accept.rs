@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use config::{Listener, ListenerSecurity};
+use config::{AddressRules, Listener, ListenerSecurity};
 use http::HeaderValue;
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -34,6 +34,8 @@ pub(crate) struct Entrance {
     pub(crate) census: Arc<Census>,
     /// Where connections must come from, each with a PROXY header.
     proxies: Option<Vec<IpNet>>,
+    /// Clients that may connect.
+    addresses: AddressRules,
 }
 
 impl Entrance {
@@ -52,6 +54,7 @@ impl Entrance {
             http: connection::HttpLimits::from(limits),
             census: Arc::clone(census),
             proxies: listener.proxies.clone(),
+            addresses: listener.addresses.clone(),
         })
     }
 
@@ -111,8 +114,11 @@ pub(crate) async fn serve(
             continue;
         };
         let gate = current.gate();
+        if !gate.snapshot.pressure.takes_connections() {
+            continue;
+        }
         let Some(entrance) = gate.snapshot.entrances.get(position).map(Arc::clone) else { continue };
-        if is_banned(&gate, address.ip()) {
+        if entrance.proxies.is_none() && !is_welcome(&gate, &entrance, address.ip()) {
             continue;
         }
         drop(gate);
@@ -123,10 +129,11 @@ pub(crate) async fn serve(
     }
 }
 
-/// Whether an address is shut out for now, for failing to authenticate again and again.
-fn is_banned(gate: &Gate, address: IpAddr) -> bool {
-    let limiter = &gate.snapshot.limiter;
-    limiter.failures.admit(limiter.now(), || address).is_err()
+/// Whether a client may connect: its address is let in, and not shut out for failing to authenticate again and again.
+fn is_welcome(gate: &Gate, entrance: &Entrance, address: IpAddr) -> bool {
+    let snapshot = &gate.snapshot;
+    entrance.addresses.admit(address, snapshot.countries.as_deref())
+        && snapshot.limiter.failures.admit(snapshot.limiter.now(), || address).is_ok()
 }
 
 /// What a handshake proved of a client.
@@ -169,7 +176,7 @@ impl Arrival {
             let header = tokio::time::timeout(entrance.handshake_timeout, proxy_header::read(stream));
             self.address = header.await.ok()?.ok()?.unwrap_or(self.address);
             self.place.name(self.address.ip()).then_some(())?;
-            (!is_banned(&self.current.gate(), self.address.ip())).then_some(())?;
+            is_welcome(&self.current.gate(), entrance, self.address.ip()).then_some(())?;
         }
         Some(self)
     }

@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) rule: config::Route,
     /// Rules for pages of other origins.
     pub(crate) cors: Option<Arc<Cors>>,
+    /// Clients that may ask for it; `None` are all.
+    pub(crate) addresses: Option<Arc<config::AddressRules>>,
     /// Limits that count its requests.
     pub(crate) limits: Rules,
     /// Whether a caller may be known by a client certificate.
@@ -62,6 +64,7 @@ impl Routes {
                 HostPattern::Exact(host) => routes.exact.entry(host.clone()).or_default(),
             };
             let cors = api.cors.as_ref().map(|rules| Arc::new(Cors::new(rules)));
+            let addresses = (!api.addresses.is_open()).then(|| Arc::new(api.addresses.clone()));
             for rule in &api.routes {
                 let takes_certificates = match &rule.access {
                     Access::Public { .. } => false,
@@ -74,6 +77,7 @@ impl Routes {
                     labels,
                     rule: rule.clone(),
                     cors: cors.clone(),
+                    addresses: addresses.clone(),
                     limits: Rules::new(api, rule, store),
                     takes_certificates,
                 };

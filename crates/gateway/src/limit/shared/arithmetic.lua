@@ -9,14 +9,17 @@ local function divide(a, b)
   return quotient
 end
 
--- GCRA, in microseconds: how many of the wanted units there are, the new arrival time, units left, and time to wait for
--- one if there is none.
-local function rate(arrival, now, emission, tolerance, want)
+-- GCRA, in microseconds: how many of the wanted units there are, none if they are fewer than the least; the new arrival
+-- time, units left, and time to wait for the least, or for one if some were granted.
+local function rate(arrival, now, emission, tolerance, least, want)
   local ahead = math.max(arrival - now, 0)
   local granted = math.min(divide(math.max(tolerance - ahead, 0), emission), want)
+  if granted < least then
+    granted = 0
+  end
   arrival = math.max(arrival, now) + granted * emission
   ahead = arrival - now
-  local wait = math.max(ahead + emission - tolerance, 0)
+  local wait = math.max(ahead + (granted > 0 and 1 or least) * emission - tolerance, 0)
   return granted, arrival, divide(math.max(tolerance - ahead, 0), emission), wait
 end
 
@@ -39,7 +42,7 @@ end
 
 -- A quota, in seconds: how many of the wanted requests there are, the end of the period, requests spent in it and
 -- carried into it.
-local function quota(bucket, now, kind, requests, carry_over, want)
+local function quota(bucket, now, kind, requests, carry_over, least, want)
   local ends, spent, carried = bucket.ends, bucket.spent, bucket.carried
   if ends <= now then
     local day = divide(now, 86400)
@@ -52,5 +55,8 @@ local function quota(bucket, now, kind, requests, carry_over, want)
     ends, spent = last * 86400, 0
   end
   local granted = math.min(math.max(requests + carried - spent, 0), want)
+  if granted < least then
+    granted = 0
+  end
   return granted, { ends = ends, spent = spent + granted, carried = carried }
 end

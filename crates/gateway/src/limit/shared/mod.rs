@@ -16,7 +16,7 @@ use std::{
 };
 
 use config::{SharedLimits, StoreFailure};
-use limits::{Allowance, Key, Standing, Step};
+use limits::{Allowance, Ask, Key, Standing, Step};
 use tokio::sync::Notify;
 
 pub(super) use rule::SharedRule;
@@ -209,15 +209,15 @@ impl Shared {
     }
 
     /// Asks the store in a task of its own: whoever asks may go away before the answer.
-    fn ask(self: &Arc<Self>, rule: &SharedRule, key: Key, name: &impl Fn() -> String, requests: Option<u64>) {
-        let Some(requests) = requests else { return };
+    fn ask(self: &Arc<Self>, rule: &SharedRule, key: Key, name: &impl Fn() -> String, ask: Option<Ask>) {
+        let Some(ask) = ask else { return };
         let (shared, rule, name) = (Arc::clone(self), rule.clone(), name());
         tokio::spawn(async move {
-            let grant = shared.store.grant(&rule, &name, requests).await;
+            let grant = shared.store.grant(&rule, &name, ask).await;
             let now = shared.now();
             shared.with(key, |slot| {
                 match grant {
-                    Some(grant) => slot.allowance.granted(&rule.slicing, now, grant),
+                    Some(grant) => slot.allowance.granted(&rule.slicing, now, ask, grant),
                     None => slot.allowance.unanswered(),
                 }
                 slot.news.notify_waiters();
@@ -235,7 +235,7 @@ impl Shared {
 
     /// Asks for this request alone, without keeping anything.
     async fn ask_alone(&self, rule: &SharedRule, name: &str, cost: u64) -> Outcome {
-        match self.store.grant(rule, name, cost).await {
+        match self.store.grant(rule, name, Ask { least: cost, want: cost }).await {
             None => self.without_store(),
             Some(grant) if grant.granted >= cost => Outcome::Passed,
             Some(grant) => Outcome::Refused { wait: grant.wait.saturating_mul(1_000) },

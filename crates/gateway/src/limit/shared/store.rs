@@ -9,7 +9,7 @@ use std::{
 };
 
 use config::SharedLimits;
-use limits::Grant;
+use limits::{Ask, Grant};
 use redis::{Script, aio::MultiplexedConnection};
 use tokio::{sync::watch, task::AbortHandle};
 
@@ -88,8 +88,8 @@ impl Store {
     }
 
     /// Asks for requests of a caller. `None`: the store is gone.
-    pub(super) async fn grant(&self, rule: &SharedRule, key: &str, requests: u64) -> Option<Grant> {
-        self.inner.grant(rule, key, requests).await
+    pub(super) async fn grant(&self, rule: &SharedRule, key: &str, ask: Ask) -> Option<Grant> {
+        self.inner.grant(rule, key, ask).await
     }
 
     /// Questions so far, and those without an answer.
@@ -136,7 +136,7 @@ impl Inner {
         self.state.send_replace(state);
     }
 
-    async fn grant(&self, rule: &SharedRule, key: &str, requests: u64) -> Option<Grant> {
+    async fn grant(&self, rule: &SharedRule, key: &str, ask: Ask) -> Option<Grant> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut connection = connection?;
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -144,12 +144,12 @@ impl Inner {
         let unit = match rule.counted {
             Counted::Rate => {
                 let gcra = rule.slicing.gcra();
-                let units = rule.slicing.units(requests);
-                call.arg("rate").arg(gcra.emission()).arg(gcra.tolerance()).arg(units);
+                let (least, want) = (rule.slicing.units(ask.least), rule.slicing.units(ask.want));
+                call.arg("rate").arg(gcra.emission()).arg(gcra.tolerance()).arg(least).arg(want);
                 rule.slicing.unit()
             }
-            Counted::Quota { requests: most, carry_over, period } => {
-                call.arg("quota").arg(period).arg(most).arg(carry_over).arg(requests);
+            Counted::Quota { requests, carry_over, period } => {
+                call.arg("quota").arg(period).arg(requests).arg(carry_over).arg(ask.least).arg(ask.want);
                 1
             }
         };
