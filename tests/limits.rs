@@ -323,7 +323,7 @@ fn past_the_memory_budget_connections_are_shed_and_then_requests_refused_and_sig
     let budget = |percent: u64| {
         let text = format!("{original}limits: {{ memory: {}KiB }}\n", gate.resident_kib() * 100 / percent);
         std::fs::write(gate.folder.path().join("portcullis.yaml"), text).unwrap();
-        gate.command(&["reload"]);
+        running::process::command(gate.folder.path(), &["reload", "--data", "data"]);
     };
     let is_let_in = || {
         let mut stream = TcpStream::connect(gate.plain).unwrap();
@@ -332,7 +332,8 @@ fn past_the_memory_budget_connections_are_shed_and_then_requests_refused_and_sig
         let _ = stream.read_to_string(&mut answer);
         answer.starts_with("HTTP/1.1 200")
     };
-    budget(50);
+    // A reload takes some memory of its own, the first one most.
+    (0..3).for_each(|_| budget(50));
     assert!(is_let_in());
     budget(90);
     assert!(!is_let_in());

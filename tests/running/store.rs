@@ -44,8 +44,9 @@ impl Store {
         let port = free_port();
         let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         let (certificate, key, ca) = (file("server.pem"), file("server.key"), file("ca.pem"));
+        let number = port.to_string();
         let arguments = [
-            ["--port", "0", "--tls-port", &port.to_string()].as_slice(),
+            ["--port", "0", "--tls-port", &number].as_slice(),
             &["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &ca],
             &["--tls-auth-clients", "no", "--requirepass", password],
         ]

@@ -199,7 +199,7 @@ impl Refusal {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull | Self::LimitsUnavailable => {
+            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory => {
                 insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"))
             }
             _ => {}

@@ -164,11 +164,12 @@ impl Table {
     fn admit_one(&self, now: Moment, demand: &Demand<'_>) -> Result<Admission, Refused> {
         let Some(mut shard) = self.shard(demand.key).map(lock) else { return Err(nowhere()) };
         let (place, bucket) = shard.find(demand, now, &[]);
+        self.count_crowd(place);
         let bucket = taken(demand, bucket, now, 0)?;
         shard.write(place, demand.key, demand.limit, bucket);
         drop(shard);
         let mut admission = Admission::default();
-        self.note(&mut admission, 0, demand, place, demand.measure.standing(bucket, now));
+        Self::note(&mut admission, 0, demand, place, demand.measure.standing(bucket, now));
         Ok(admission)
     }
 
@@ -182,6 +183,7 @@ impl Table {
             let shard_at = shard_of(demand.key);
             let Some(shard) = locked.get_mut(shard_at) else { return Err(nowhere()) };
             let (place, bucket) = shard.find(demand, now, chosen.get(..at).unwrap_or_default());
+            self.count_crowd(place);
             match taken(demand, bucket, now, at) {
                 Ok(bucket) => put(&mut found, at, (place, bucket)),
                 Err(no) if refused.is_none_or(|other| other.wait < no.wait) => refused = Some(no),
@@ -200,15 +202,12 @@ impl Table {
         drop(locked);
         let mut admission = Admission::default();
         for (at, (demand, (place, bucket))) in demands.iter().zip(found).enumerate() {
-            self.note(&mut admission, at, demand, place, demand.measure.standing(bucket, now));
+            Self::note(&mut admission, at, demand, place, demand.measure.standing(bucket, now));
         }
         Ok(admission)
     }
 
-    fn note(&self, admission: &mut Admission, at: usize, demand: &Demand<'_>, place: Place, standing: Standing) {
-        if place == Place::Crowd {
-            self.crowded.fetch_add(1, Ordering::Relaxed);
-        }
+    fn note(admission: &mut Admission, at: usize, demand: &Demand<'_>, place: Place, standing: Standing) {
         let closer = |other: &Standing| {
             u128::from(standing.remaining) * u128::from(other.most)
                 < u128::from(other.remaining) * u128::from(standing.most)
@@ -219,6 +218,12 @@ impl Table {
         if demand.measure.is_held() {
             let crowd = place == Place::Crowd;
             admission.held.push(Held { key: demand.key, limit: demand.limit, crowd });
+        }
+    }
+
+    fn count_crowd(&self, place: Place) {
+        if place == Place::Crowd {
+            self.crowded.fetch_add(1, Ordering::Relaxed);
         }
     }
 
