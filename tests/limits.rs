@@ -130,7 +130,7 @@ fn requests_count_by_what_they_have_in_common() {
 fn a_route_has_limits_and_a_cost_of_its_own() {
     let gate = Gate::start_changed(|text| {
         text.replace("    routes:\n", "    limits: [{ per: client, rate: 10/hour }]\n    routes:\n")
-            .replace("scopes: [orders:read] }", "scopes: [orders:read], cost: 4 }")
+            .replace("/{id}\", scopes: [orders:read] }", "/{id}\", scopes: [orders:read], cost: 4 }")
             .replace("\"the status page\" }", "\"the status page\", limits: [{ per: route, rate: 2/hour }] }")
     });
     let token = bearer(&gate);

@@ -200,7 +200,7 @@ impl Refusal {
             }
             // Places come free with every answer that ends.
             Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory => {
-                insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"))
+                insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"));
             }
             _ => {}
         }

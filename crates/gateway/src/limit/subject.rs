@@ -46,9 +46,7 @@ impl<'r> Who<'r> {
 
     fn subject(&self, subject: &Subject) -> Parts<'r> {
         match (subject, self.identity) {
-            (Subject::Api, _) => empty(),
             (Subject::Route, _) => [Cow::Borrowed(b""), Cow::Borrowed(self.route.as_bytes())],
-            (Subject::Address, _) => self.at(),
             (Subject::Header(name), _) => {
                 let mut values = self.headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
                 match (values.next(), values.next()) {
@@ -62,14 +60,16 @@ impl<'r> Who<'r> {
                 }
             }
             // Nobody is known on a public route; the address is the client.
-            (Subject::Client | Subject::ApiKey | Subject::User, Identity::Anonymous) => self.at(),
+            (Subject::Address, _) | (Subject::Client | Subject::ApiKey | Subject::User, Identity::Anonymous) => {
+                self.at()
+            }
             (Subject::ApiKey, Identity::Known(caller)) if caller.method == "api_key" => {
                 [Cow::Borrowed(b"key"), Cow::Borrowed(caller.credential.as_bytes())]
             }
             (Subject::Client | Subject::ApiKey | Subject::User, Identity::Known(caller)) => {
                 [Cow::Borrowed(b"client"), Cow::Borrowed(caller.limit_key.as_bytes())]
             }
-            (Subject::Tenant | Subject::Claim(_), Identity::Anonymous) => empty(),
+            (Subject::Api, _) | (Subject::Tenant | Subject::Claim(_), Identity::Anonymous) => empty(),
             (Subject::Tenant, Identity::Known(caller)) => claim(caller, "tenant"),
             (Subject::Claim(name), Identity::Known(caller)) => claim(caller, name),
         }
