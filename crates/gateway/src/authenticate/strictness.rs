@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest;
 use http::HeaderMap;
+use jose::jwt::Invalid;
 
 use crate::{
     gate::Gate,
@@ -26,10 +27,19 @@ impl Strictness<'_> {
 
     /// Counts a refusal that means a credential is bad. That nobody could tell is no failure of the client.
     pub(super) fn note(&self, text: &str, refusal: &Refusal) {
-        let is_failure = matches!(refusal, Refusal::BadApiKey | Refusal::BadToken(_));
-        let Some(digest) = sha256(text).filter(|_| is_failure) else { return };
-        let limiter = &self.gate.snapshot.limiter;
-        limiter.failures.count(limiter.now(), self.attempt(&digest), &self.gate.snapshot.trusted_proxies);
+        let is_guess = match refusal {
+            Refusal::BadApiKey => true,
+            // Its signature was good: somebody's clock or patience is at fault.
+            Refusal::BadToken(reason) => *reason != Invalid::Expired.reason(),
+            _ => return,
+        };
+        let Some(digest) = sha256(text) else { return };
+        let (limiter, attempt) = (&self.gate.snapshot.limiter, self.attempt(&digest));
+        let now = limiter.now();
+        limiter.failures.count_credential(now, attempt);
+        if is_guess {
+            limiter.failures.count_address(now, attempt, &self.gate.snapshot.trusted_proxies);
+        }
     }
 
     fn attempt<'d>(&self, digest: &'d [u8; 32]) -> Attempt<'d> {

@@ -69,11 +69,15 @@ impl Failures {
         Ok(())
     }
 
-    /// Counts a failure.
-    pub(crate) fn count(&self, now: Moment, attempt: Attempt<'_>, trusted: &[ipnet::IpNet]) {
+    /// Counts a failure of a credential.
+    pub(crate) fn count_credential(&self, now: Moment, attempt: Attempt<'_>) {
         // What is used up already needs no more taken from it.
-        let _ = self.table.admit(now, &[self.address(attempt.address)]);
         let _ = self.table.admit(now, &[self.credential(attempt.digest)]);
+    }
+
+    /// Counts a failure of an address, and shuts it out if it had too many.
+    pub(crate) fn count_address(&self, now: Moment, attempt: Attempt<'_>, trusted: &[ipnet::IpNet]) {
+        let _ = self.table.admit(now, &[self.address(attempt.address)]);
         // Behind a proxy are many others.
         if is_in(trusted, attempt.address) {
             return;
@@ -130,6 +134,11 @@ mod tests {
 
     const NOW: Moment = Moment(1_000_000_000_000);
 
+    fn count(failures: &Failures, attempt: Attempt<'_>) {
+        failures.count_credential(NOW, attempt);
+        failures.count_address(NOW, attempt, &[]);
+    }
+
     #[test]
     fn a_credential_and_an_address_have_limits_of_their_own() {
         let failures = failures();
@@ -137,14 +146,14 @@ mod tests {
         let attempt = |byte: u8| ([byte; 32], address);
         for _ in 0..3 {
             let (digest, address) = attempt(1);
-            failures.count(NOW, Attempt { address, digest: &digest }, &[]);
+            count(&failures, Attempt { address, digest: &digest });
         }
         let check = |(digest, address): ([u8; 32], IpAddr)| failures.check(NOW, Attempt { address, digest: &digest });
         assert!(check(attempt(1)).is_err() && check(attempt(2)).is_ok());
         assert!(check(([1; 32], "192.0.2.2".parse().unwrap())).is_err(), "the credential is the same elsewhere");
         for byte in 2..9 {
             let (digest, address) = attempt(byte);
-            failures.count(NOW, Attempt { address, digest: &digest }, &[]);
+            count(&failures, Attempt { address, digest: &digest });
         }
         assert!(check(attempt(99)).is_err());
         assert!(check(([99; 32], "192.0.2.2".parse().unwrap())).is_ok());
@@ -155,7 +164,7 @@ mod tests {
         let failures = failures();
         let count = |address: &str, trusted: &[ipnet::IpNet]| {
             let address = address.parse().unwrap();
-            (0..6).for_each(|_| failures.count(NOW, Attempt { address, digest: &[0; 32] }, trusted));
+            (0..6).for_each(|_| failures.count_address(NOW, Attempt { address, digest: &[0; 32] }, trusted));
         };
         let admits = |now, address: &str| failures.admit(now, || address.parse().unwrap()).is_ok();
         count("2001:db8::1", &[]);
