@@ -3,7 +3,7 @@
 //! # How
 //!
 //! The store keeps the one bucket of a caller and grants requests by [`Gcra`]. An instance asks for what waits there,
-//! plus one slice if the caller was busy lately; what it got it gives out by itself. A store with nothing left says when
+//! plus what the caller will use soon, a slice at most; what it got it gives out by itself. A store with nothing left says when
 //! to ask again, and until then the instance refuses by itself.
 //!
 //! # How much too much
@@ -54,6 +54,10 @@ pub struct Allowance {
     waiting: u64,
     lapses: u64,
     asked_at: u64,
+    /// Requests taken since then.
+    taken: u64,
+    /// With so few left, it asks for more.
+    low: u64,
     asked: bool,
     /// Until then the store has nothing for requests that cost so much.
     refused_until: u64,
@@ -98,8 +102,8 @@ impl Slicing {
     pub fn new(requests: u64, seconds: u64, burst: u64, instances: u64) -> Self {
         let (requests, burst, period) = (requests.max(1), burst.max(1), seconds.saturating_mul(SECOND).max(1));
         let slice = burst / 10 / instances.max(1);
-        // Faster limits are counted in units of several requests, never of more than a slice or the burst allow.
-        let unit = (requests.saturating_mul(COARSEST) / period).clamp(1, slice.max(1));
+        // Faster limits are counted in units of several requests, four of them in a slice at least.
+        let unit = (requests.saturating_mul(COARSEST) / period).clamp(1, (slice / 4).max(1));
         let gcra = Gcra::new(requests, period.saturating_mul(unit), (burst / unit).max(1));
         Self { gcra, unit, slice: slice / unit * unit }
     }
@@ -140,7 +144,8 @@ impl Allowance {
         }
         if self.left >= cost {
             self.left -= cost;
-            let low = self.left < slicing.slice / 2 && !self.asked && self.refused_until <= now && self.is_busy(now);
+            self.taken = self.taken.saturating_add(cost);
+            let low = self.left < self.low && !self.asked && self.refused_until <= now;
             return Step::Pass(low.then(|| self.ask(slicing, now, 1)));
         }
         if self.refused_until > now && cost >= self.refused_cost {
@@ -191,15 +196,21 @@ impl Allowance {
     }
 
     fn ask(&mut self, slicing: &Slicing, now: u64, least: u64) -> Ask {
-        // A caller who comes rarely is not worth a slice that would lie here unused.
-        let ahead = if self.is_busy(now) { slicing.slice.saturating_sub(self.left) } else { 0 };
-        self.asked = true;
-        self.asked_at = now;
-        Ask { least, want: self.waiting.saturating_add(ahead).max(least) }
+        let ahead = self.expected(now).min(slicing.slice.saturating_sub(self.left));
+        (self.asked, self.asked_at, self.taken, self.low) = (true, now, 0, ahead / 2);
+        // Whole units: those that wait need all of theirs, and what is ahead must not be cut off by `cap`.
+        let needed = slicing.units(self.waiting.max(least)).saturating_mul(slicing.unit);
+        let wished = self.waiting.saturating_add(ahead) / slicing.unit * slicing.unit;
+        Ask { least, want: needed.max(wished) }
     }
 
-    fn is_busy(&self, now: u64) -> bool {
-        self.asked_at > 0 && now.saturating_sub(self.asked_at) < LEASE
+    /// Requests of the next half of a lease, if they go on as they came since the last question. What a caller does not
+    /// use by then would lie here, and be missing elsewhere.
+    fn expected(&self, now: u64) -> u64 {
+        match now.saturating_sub(self.asked_at) {
+            since if self.asked_at > 0 && since < LEASE => self.taken.saturating_mul(LEASE / 2) / since.max(1),
+            _ => 0,
+        }
     }
 
     fn lapse(&mut self, now: u64) {

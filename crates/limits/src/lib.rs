@@ -5,7 +5,7 @@
 //!   way take.
 //! - A [`Table`] holds one bucket for each caller and limit. [`Table::admit`] takes from several of them, or from none.
 //! - [`Slicing`] and [`Allowance`] are the arithmetic of limits that several instances share through a store: each
-//!   leases slices ahead of need. [`Slicing`] states and proves how much may be admitted too much.
+//!   leases slices ahead of need. [`lease`] states and proves how much may be admitted too much.
 //!
 //! ```
 //! use limits::{Demand, Gcra, Measure, Moment, Table};
@@ -20,7 +20,7 @@
 
 mod calendar;
 mod gcra;
-mod lease;
+pub mod lease;
 mod measure;
 mod quota;
 mod set;

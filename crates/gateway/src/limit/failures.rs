@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn failures() -> Failures {
-        let rate = |requests| Rate { requests, period: Duration::from_secs(60) };
+        let rate = |requests| Rate { requests, period: Duration::from_mins(1) };
         let (per_address, per_credential, ban_after) = (rate(10), rate(3), rate(5));
         let limits = FailedAuthentication { per_address, per_credential, ban_after, ban: Duration::from_secs(30) };
         Failures::new(&limits, &Arc::new(Table::new(1 << 12)), None)

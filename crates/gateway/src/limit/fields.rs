@@ -78,7 +78,7 @@ mod tests {
     fn every_limit_is_told_and_the_closest_one_stands() {
         let limit =
             |name: &str, measure| Limit { name: name.into(), per: vec![Subject::Client], measure, shared: false };
-        let rate = Rate { requests: 100, period: Duration::from_secs(60) };
+        let rate = Rate { requests: 100, period: Duration::from_mins(1) };
         let all = [
             limit("client/minute", Measure::Rate { rate, burst: 20 }),
             limit("month", Measure::Quota { requests: 5, period: QuotaPeriod::Month, carry_over: 1 }),

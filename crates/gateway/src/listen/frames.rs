@@ -122,7 +122,7 @@ impl Reader {
             if self.too_many && self.known == 0 {
                 return Some(at);
             }
-            let Some(byte) = bytes.get(at) else { return None };
+            let byte = bytes.get(at)?;
             if let Some(place) = self.head.get_mut(self.known) {
                 *place = *byte;
             }
