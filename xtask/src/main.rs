@@ -6,6 +6,7 @@ mod docs;
 mod fuzz;
 mod mutate;
 mod reproduce;
+mod simulate;
 mod soak;
 mod step;
 
@@ -40,6 +41,11 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
+    /// Prints what shared limits cost and how exact they are, for 2 to 1,000 instances.
+    Simulate {
+        /// What to simulate
+        subject: simulate::Subject,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,6 +57,10 @@ fn main() -> ExitCode {
         Command::Demo => demo::run_demo(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Mutate(mutate) => mutate.run(),
+        Command::Simulate { subject } => {
+            simulate::run(subject);
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 //! differ are told. Where both let a caller in, the rules around the decision are compared: the issuer's, the body's,
 //! rate limits, the upstream. Listeners, trusted proxies and global limits are compared by themselves.
 
+mod addresses;
 mod anchors;
 mod callers;
 mod cell;
@@ -17,6 +18,7 @@ mod policies;
 mod reasons;
 mod routes;
 mod rules;
+mod shared_limits;
 mod upstreams;
 
 use std::fmt;
@@ -103,8 +105,10 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         issuers: _,
         apis: _,
         policies: _,
+        countries: _,
         trusted_proxies: _,
         limits: _,
+        shared_limits: _,
         monitoring: _,
         data: _,
         workers: _,
@@ -116,6 +120,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));
     changes.extend(policies::compare(old, new));
+    changes.extend(shared_limits::compare(old.shared_limits.as_ref(), new.shared_limits.as_ref()));
     changes.sort();
     changes.dedup();
     changes

@@ -17,7 +17,7 @@ fn folder() -> tempfile::TempDir {
     fs::write(tls.join("clients.pem"), certificate).unwrap();
     fs::write(tls.join("api.key"), key.serialize_pem()).unwrap();
     fs::write(tls.join("other.key"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    fs::write(dir.path().join("secret"), [7; 32]).unwrap();
+    fs::write(dir.path().join("secret"), [b'x'; 32]).unwrap();
     fs::write(dir.path().join("short"), [7; 31]).unwrap();
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents");
     fs::create_dir(dir.path().join("documents")).unwrap();

@@ -15,7 +15,6 @@ use std::{
 use ::contract::Difference;
 use config::AccessLog;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use serde::Serialize;
 
 use crate::{
@@ -24,11 +23,12 @@ use crate::{
     canonical::Canonical,
     contract::Noted,
     gate::Gate,
+    limit::{Places, State},
     listen::Peer,
     metrics::{self, Observation},
     policies::Note,
     recent::{Ended, Marks, Stage, Story},
-    refusal::Refusal,
+    refusal::{Reason, Refusal},
     request_id::RequestId,
     route::{Route, Routed},
     traces::Place,
@@ -130,7 +130,11 @@ pub(crate) struct Record {
     caller: Option<Arc<Caller>>,
     status: Option<StatusCode>,
     code: Option<&'static str>,
-    reason: Option<&'static str>,
+    reason: Option<Reason>,
+    /// What its answer says of limits.
+    pub(crate) limit: Option<State>,
+    /// Places that it takes until it has ended.
+    pub(crate) places: Option<Places>,
     /// It was sent to a second server.
     pub(crate) retried: bool,
     /// The object it asks for, as the table of walks has it.
@@ -217,7 +221,7 @@ struct Contract<'a> {
 
 impl Record {
     /// Begins with the request's first stage.
-    pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<Incoming>) -> Box<Self> {
+    pub(crate) fn begin<B>(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<B>) -> Box<Self> {
         peer.pulse.request_began();
         let request_id = gate.ids.next();
         let tracer = gate.snapshot.tracer.as_ref();
@@ -238,6 +242,8 @@ impl Record {
             status: None,
             code: None,
             reason: None,
+            limit: None,
+            places: None,
             retried: false,
             object: None,
             noted: None,
@@ -298,6 +304,9 @@ impl Record {
     /// Ties the record to its answer.
     pub(crate) fn attach(mut self: Box<Self>, mut response: Response<Outbound>) -> Response<Outbound> {
         self.status = Some(response.status());
+        if let Some(limit) = self.limit.take() {
+            limit.add_fields(response.headers_mut());
+        }
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
         if self.peer.current.is_leaving() && self.status != Some(StatusCode::SWITCHING_PROTOCOLS) {
             // HTTP/2 drops the field and says so by GOAWAY.
@@ -317,12 +326,12 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
         let duration = self.started.elapsed();
-        let refusal = self.code.map(|code| (code, self.reason));
+        let refusal = self.code.map(|code| (code, self.reason.take()));
         self.gate.metrics.observe(&Observation {
             route: self.route.as_deref(),
             method: &self.method,
             status: self.status,
-            refusal,
+            refusal: refusal.as_ref().map(|(code, reason)| (*code, reason.as_ref())),
             differs: self.noted.as_deref().map(|noted| noted.sides()),
             duration,
         });
@@ -330,7 +339,7 @@ impl Drop for Record {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());
-        self.log(at, status, micros);
+        self.log(at, status, micros, refusal.as_ref().and_then(|(_, reason)| reason.as_ref()));
         self.observe(at, status);
         let ended = Ended {
             id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
@@ -376,7 +385,7 @@ impl Record {
         }
     }
 
-    fn log(&self, at: f64, status: u16, micros: u64) {
+    fn log(&self, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
         if self.gate.log.writer.is_none() {
             return;
         }
@@ -395,7 +404,7 @@ impl Record {
             credential: caller.map(|caller| caller.credential.as_str()),
             status,
             code: self.code,
-            reason: self.reason,
+            reason: reason.map(Reason::as_str),
             policies: self.judged.as_ref().map(|judged| judged.decision.ids().collect()),
             faults: self.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
             shadow: self.judged.as_ref().and_then(|judged| judged.shadow_text()),

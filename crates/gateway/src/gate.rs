@@ -9,7 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use config::{ClientCertificates, Issuer, IssuerName, Policies, TraceContext};
+use config::{ClientCertificates, Countries, Issuer, IssuerName, Policies, TraceContext};
 use ipnet::IpNet;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     listen::{Entrance, Peer},
     metrics::Metrics,
     policies::Decisions,
+    pressure::Pressure,
     recent::Ring,
     request_id::RequestIds,
     route::Routes,
@@ -37,10 +38,12 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
     pub(crate) limiter: Limiter,
+    pub(crate) pressure: Arc<Pressure>,
     pub(crate) issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     pub(crate) key_sets: Arc<KeySets>,
     pub(crate) identity: Arc<IdentitySigner>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) countries: Option<Arc<Countries>>,
     pub(crate) sources: Sources,
     pub(crate) fleet: Fleet,
     /// In the order of the configuration.

@@ -23,6 +23,7 @@ mod metrics;
 mod monitor;
 mod pipeline;
 mod policies;
+mod pressure;
 mod recent;
 mod refusal;
 mod request_id;

@@ -13,7 +13,7 @@ use std::{
 
 use http::{Method, StatusCode};
 
-use crate::{contract::Sides, route::Route};
+use crate::{contract::Sides, refusal::Reason, route::Route};
 
 /// Upper bounds of the duration buckets in seconds, as the conventions advise.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -71,7 +71,7 @@ struct Answered {
 struct Refused {
     route: RouteLabels,
     code: &'static str,
-    reason: &'static str,
+    reason: Option<Reason>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ pub(crate) struct Observation<'a> {
     pub(crate) method: &'a Method,
     pub(crate) status: Option<StatusCode>,
     /// Code and reason of a refusal.
-    pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    pub(crate) refusal: Option<(&'static str, Option<&'a Reason>)>,
     /// Which messages were not as the API's contract says.
     pub(crate) differs: Option<Sides>,
     pub(crate) duration: Duration,
@@ -136,7 +136,7 @@ impl Metrics {
         let bucket = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
         let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = seen.refusal {
-            let refused = Refused { route: route.clone(), code, reason: reason.unwrap_or_default() };
+            let refused = Refused { route: route.clone(), code, reason: reason.cloned() };
             *numbers.refusals.entry(refused).or_default() += 1;
         }
         let sides = seen.differs.unwrap_or_default();
@@ -244,6 +244,7 @@ fn write_refusals(page: &mut String, refusals: &BTreeMap<Refused, u64>) -> std::
     const NAME: &str = "portcullis_refusals_total";
     writeln!(page, "# HELP {NAME} Requests that were refused, by code and failed check.\n# TYPE {NAME} counter")?;
     for (Refused { route, code, reason }, count) in refusals {
+        let reason = reason.as_ref().map(Reason::as_str).unwrap_or_default();
         writeln!(page, "{NAME}{{{}code=\"{code}\",reason=\"{reason}\"}} {count}", route_labels(route.as_deref()))?;
     }
     Ok(())

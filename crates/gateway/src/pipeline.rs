@@ -17,7 +17,7 @@ use crate::{
     dress::{Exposure, dress},
     forward::forward,
     gate::Gate,
-    identity_token,
+    identity_token, limit,
     listen::{self, Peer},
     policies,
     recent::Stage,
@@ -107,16 +107,19 @@ async fn decide(
     reader: &mut Option<Reader>,
     canonical: Result<Box<Canonical>, Refusal>,
 ) -> Result<Authorized, Refusal> {
+    gate.snapshot.pressure.check()?; // 503: with what
     let canonical = canonical?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);
+    check_ban(gate, peer, &canonical)?; // 429: whose address is not shut out
     let routed: Routed = gate.snapshot.routes.find(canonical)?; // 404, 405
     record.routed(&routed);
     *reader = Reader::of(&routed); // a page may read a refusal too
     listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
+    check_address(gate, peer, &routed)?; // 403: from where
     record.passed(Stage::Route);
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);
-    let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
+    let admitted = gate.snapshot.limiter.admit(gate, peer, record, identified).await?; // 429, 503: how much
     check_size(&admitted)?; // 413
     record.passed(Stage::Limit);
     let validated = contract::validate(gate, record, admitted).await?; // 400, 410, 413, 415: what
@@ -124,6 +127,21 @@ async fn decide(
     let authorized = authorize(gate, peer, &mut record.judged, validated).await?; // 403: may they
     record.passed(Stage::Authorize);
     Ok(authorized)
+}
+
+/// Refuses a client whose address the API does not let in.
+pub(crate) fn check_address(gate: &Gate, peer: &Peer, routed: &Routed) -> Result<(), Refusal> {
+    let Some(rules) = &routed.route.addresses else { return Ok(()) };
+    let snapshot = &gate.snapshot;
+    let client = limit::client_address(peer.address.ip(), &routed.canonical.headers, &snapshot.trusted_proxies);
+    if rules.admit(client, snapshot.countries.as_deref()) { Ok(()) } else { Err(Refusal::ForeignAddress) }
+}
+
+/// Refuses an address that was shut out since its connection was made, or that a proxy names.
+fn check_ban(gate: &Gate, peer: &Peer, canonical: &Canonical) -> Result<(), Refusal> {
+    let limiter = &gate.snapshot.limiter;
+    let address = || limit::client_address(peer.address.ip(), &canonical.headers, &gate.snapshot.trusted_proxies);
+    limiter.failures.admit(limiter.now(), address)
 }
 
 /// Refuses a body that is too large by its own account; one without a length is counted as it flows.

@@ -13,7 +13,7 @@ use http::Method;
 use policy::{Decision, did_you_mean};
 use serde::{Deserialize, Serialize};
 
-use crate::{authenticate::Caller, gate::Current, policies::Note, route::Route};
+use crate::{authenticate::Caller, gate::Current, policies::Note, refusal::Reason, route::Route};
 
 /// Requests that each worker remembers.
 const REMEMBERED: usize = 1024;
@@ -70,7 +70,7 @@ pub(crate) struct Ended {
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) status: u16,
-    pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    pub(crate) refusal: Option<(&'static str, Option<Reason>)>,
     pub(crate) marks: Marks,
     pub(crate) micros: u64,
     /// What policies made of it.
@@ -221,7 +221,7 @@ pub struct Story {
     pub code: Option<&'static str>,
     /// What failed, where the code covers several things.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
     /// Policies that decided.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
@@ -287,8 +287,8 @@ impl Story {
             subject: caller.map(|caller| caller.subject.clone()),
             credential: caller.map(|caller| caller.credential.clone()),
             status: ended.status,
-            code: ended.refusal.map(|(code, _)| code),
-            reason: ended.refusal.and_then(|(_, reason)| reason),
+            code: ended.refusal.as_ref().map(|(code, _)| *code),
+            reason: ended.refusal.as_ref().and_then(|(_, reason)| Some(reason.as_ref()?.as_str().to_owned())),
             policies: ended.judged.iter().flat_map(|judged| judged.decision.ids()).map(str::to_owned).collect(),
             faults: ended.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
             stages,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ::contract::Difference;
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use policy::Decision;
 use serde::Serialize;
 
-use crate::{body::Outbound, request_id::RequestId};
+use crate::{body::Outbound, limit, request_id::RequestId};
 
 /// Why a request is not forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,18 @@ pub(crate) enum Refusal {
     BadEvaluation(&'static str),
     /// A WebSocket that a page of another origin asks for.
     ForeignOrigin,
+    ForeignAddress,
     /// With what the limit says.
-    RateLimited(Spent),
+    RateLimited(Box<Spent>),
+    /// With nanoseconds until one more is looked at.
+    TooManyFailures {
+        wait: u64,
+    },
+    /// With nanoseconds until it is over.
+    Banned {
+        wait: u64,
+    },
+    LimitsUnavailable,
     /// With what happened, for the log only.
     UpstreamUnreachable(&'static str),
     UpstreamTimeout,
@@ -69,18 +79,35 @@ pub(crate) enum Refusal {
     Retired,
     /// With what differs, for the log only.
     BrokenAnswer(&'static str),
+    OutOfMemory,
     Internal,
 }
 
 /// A limit that has nothing left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spent {
-    /// Requests in a period.
-    pub(crate) requests: u64,
-    /// The period.
-    pub(crate) period_seconds: u64,
-    /// Time until a request can pass.
-    pub(crate) retry_after_seconds: u64,
+    /// What the answer says of it.
+    pub(crate) state: limit::State,
+    /// Nanoseconds until a request can pass.
+    pub(crate) wait: u64,
+}
+
+/// What failed, where a code covers several things. Requests choose none of these words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reason {
+    /// A stable word of ours.
+    Word(&'static str),
+    /// A limit, by its name in the configuration.
+    Limit(Arc<str>),
+}
+
+impl Reason {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Word(word) => word,
+            Self::Limit(name) => name,
+        }
+    }
 }
 
 /// Credentials that a 401 asks for.
@@ -123,7 +150,11 @@ impl Refusal {
             Self::AnswerNotJudged(_) => &refusals::ANSWER_NOT_JUDGED,
             Self::BadEvaluation(_) => &refusals::BAD_EVALUATION_REQUEST,
             Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
+            Self::ForeignAddress => &refusals::FOREIGN_ADDRESS,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
+            Self::TooManyFailures { .. } => &refusals::TOO_MANY_FAILURES,
+            Self::Banned { .. } => &refusals::BANNED,
+            Self::LimitsUnavailable => &refusals::LIMITS_UNAVAILABLE,
             Self::UpstreamUnreachable(_) => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
@@ -135,12 +166,13 @@ impl Refusal {
             Self::DecodedTooLarge => &refusals::DECODED_TOO_LARGE,
             Self::Retired => &refusals::RETIRED,
             Self::BrokenAnswer(_) => &refusals::BROKEN_ANSWER,
+            Self::OutOfMemory => &refusals::OUT_OF_MEMORY,
             Self::Internal => &refusals::INTERNAL,
         }
     }
 
     /// The failed check, where a code covers several.
-    pub(crate) fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::BadToken(reason)
             | Self::UpstreamUnreachable(reason)
@@ -149,10 +181,11 @@ impl Refusal {
             | Self::BrokenAnswer(reason)
             | Self::BodyNotJudged(reason)
             | Self::AnswerNotJudged(reason)
-            | Self::BadEvaluation(reason) => Some(reason),
+            | Self::BadEvaluation(reason) => Some(Reason::Word(reason)),
             Self::DeniedByPolicy(decision) => {
-                Some(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" })
+                Some(Reason::Word(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" }))
             }
+            Self::RateLimited(spent) => Some(Reason::Limit(Arc::clone(spent.state.name()))),
             _ => None,
         }
     }
@@ -212,28 +245,26 @@ impl Refusal {
                 let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
-            Self::RateLimited(spent) => spent.add_fields(headers),
+            Self::RateLimited(spent) => {
+                limit::retry_after(headers, spent.wait);
+                spent.state.clone().add_fields(headers);
+            }
+            Self::TooManyFailures { wait } => limit::retry_after(headers, *wait),
+            Self::Banned { wait } => {
+                limit::retry_after(headers, *wait);
+                insert(headers, header::CONNECTION, Ok::<_, http::Error>(close));
+            }
             // What follows on the connection has no certain beginning. HTTP/2 drops the field, and needs none.
             Self::BadFraming => insert(headers, header::CONNECTION, Ok::<_, http::Error>(close)),
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull => insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1")),
+            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory => {
+                insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"));
+            }
             _ => {}
         }
-    }
-}
-
-impl Spent {
-    /// Retry-After (RFC 9110 §10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
-    fn add_fields(self, headers: &mut HeaderMap) {
-        let Self { requests, period_seconds, retry_after_seconds } = self;
-        insert(headers, header::RETRY_AFTER, HeaderValue::try_from(retry_after_seconds.to_string()));
-        let policy = format!("\"default\";q={requests};w={period_seconds}");
-        insert(headers, HeaderName::from_static("ratelimit-policy"), HeaderValue::try_from(policy));
-        let state = format!("\"default\";r=0;t={retry_after_seconds}");
-        insert(headers, HeaderName::from_static("ratelimit"), HeaderValue::try_from(state));
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
     metrics::Metrics,
     monitor,
     policies::Decisions,
+    pressure::Pressure,
     recent::{Recent, Ring},
     request_id::RequestIds,
     route::Routes,
@@ -56,6 +57,9 @@ pub enum StartError {
     /// Upstreams could not be set up.
     #[error("upstreams: {0}")]
     Upstreams(String),
+    /// The store of shared limits could not be set up.
+    #[error("shared_limits: {0}")]
+    SharedLimits(String),
     /// A thread or its runtime could not be made.
     #[error("worker: {0}")]
     Worker(std::io::Error),
@@ -286,14 +290,18 @@ impl Plan {
         let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream));
         let fleet = Fleet::start(upstreams, before.map(|before| &before.fleet))
             .map_err(|error| StartError::Upstreams(error.to_string()))?;
+        let limiter = Limiter::new(&config, before.map(|before| &before.limiter))
+            .map_err(|error| StartError::SharedLimits(error.to_string()))?;
         let snapshot = Snapshot {
             fleet,
-            routes: Routes::new(&config.apis),
+            routes: Routes::new(&config.apis, config.shared_limits.as_ref()),
             limits: Limits::from(&config.limits),
-            limiter: Limiter::new(&config.apis, before.map(|before| &before.limiter)),
+            limiter,
+            pressure: Pressure::watch(config.limits.memory, before.map(|before| &before.pressure)),
             key_sets: KeySets::start(&config.issuers, before.map(|before| before.key_sets.as_ref())),
             identity,
             trusted_proxies: config.trusted_proxies,
+            countries: config.countries,
             issuers: config.issuers,
             policies: config.policies,
             sources,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    Caller,
+    Caller, Strictness,
     verified::{CachedKey, KEY_FRESH_SECONDS, KEY_STALE_SECONDS},
 };
 use crate::{gate::Gate, policies::Facts, refusal::Refusal, watch::unix_now};
 
 /// Proves an API key (401), or says that this cannot be done now (503).
-pub(super) async fn prove(gate: &Gate, text: &str) -> Result<Arc<Caller>, Refusal> {
+pub(super) async fn prove(gate: &Gate, text: &str, strictness: &Strictness<'_>) -> Result<Arc<Caller>, Refusal> {
     let sources = &gate.snapshot.sources;
     let digest = (sources.parse_key)(text).ok_or(Refusal::BadApiKey)?;
     let now = unix_now();
@@ -20,6 +20,7 @@ pub(super) async fn prove(gate: &Gate, text: &str) -> Result<Arc<Caller>, Refusa
         sources.keys.used(&key.caller.credential, now);
         return Ok(Arc::clone(&key.caller));
     }
+    strictness.check(&digest)?;
     match sources.keys.find(digest).await {
         Ok(Some(known)) if known.expires > now => {
             sources.keys.used(&known.id, now);

@@ -16,7 +16,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{Peer, aside::Aside, strict::Strict};
+use super::{Peer, aside::Aside, frames::Frames, strict::Strict};
 use crate::{
     pipeline,
     stream::{Begun, Watched},
@@ -106,7 +106,7 @@ where
 {
     let pulse = Arc::clone(&peer.pulse);
     let Some(stream) = begun(stream, &pulse, &mut stop).await else { return };
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
+    let io = TokioIo::new(Frames::new(Watched::new(stream, Arc::clone(&pulse))));
     let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@ mod authority;
 mod census;
 mod client_chain;
 mod connection;
+mod frames;
 mod framing;
 mod proxy_header;
 mod strict;

@@ -22,6 +22,7 @@ use crate::{
     body::Outbound,
     canonical::Canonical,
     listen::{self, Peer},
+    pipeline,
     refusal::Refusal,
     route::Route,
     stream::Watched,
@@ -154,6 +155,7 @@ async fn welcome(guest: &Guest) -> Result<(), Refusal> {
     let gate = guest.peer.current.gate();
     let routed = gate.snapshot.routes.find(guest.canonical.again())?;
     listen::check_authority(&guest.peer, &routed)?;
+    pipeline::check_address(&gate, &guest.peer, &routed)?;
     check_origin(&routed.route, &routed.canonical.headers)?;
     let Some(_) = &routed.route.rule.websocket else { return Err(Refusal::NoRoute) };
     let identified = authenticate::identify(&gate, &guest.peer, routed).await?;

@@ -25,7 +25,7 @@ use config::HashBy;
 use http::{HeaderMap, Response};
 
 pub(crate) use body::PooledBody;
-pub(crate) use connect::client_config;
+pub(crate) use connect::{ConnectorError, client_config};
 pub(crate) use errand::Errand;
 pub(crate) use fleet::Fleet;
 use pool::Pool;

@@ -12,6 +12,7 @@ use config::Config;
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use crate::{
+    access_log::Record,
     authenticate::{self, CertificateHolder, Identified},
     authorize::{Authorized, authorize},
     body::{Inbound, Outbound},
@@ -37,8 +38,8 @@ pub struct Bench {
 pub struct AtRoute(Box<Canonical>);
 /// A request whose route is known.
 pub struct AtIdentify(Routed);
-/// A request whose caller is known.
-pub struct AtLimit(Identified);
+/// A request whose caller is known, and its record.
+pub struct AtLimit(Identified, Box<Record>);
 /// A request that may be forwarded.
 #[derive(Debug)]
 pub struct Done(#[allow(dead_code)] Authorized);
@@ -84,12 +85,15 @@ impl Bench {
 
     /// 401, 503.
     pub fn identify(&self, request: AtIdentify) -> Outcome<AtLimit> {
-        at_once(authenticate::identify(&self.gate, &self.peer, request.0)).map(AtLimit)
+        let identified = at_once(authenticate::identify(&self.gate, &self.peer, request.0))?;
+        Ok(AtLimit(identified, Record::begin(&self.gate, &self.peer, &Request::new(()))))
     }
 
     /// 429.
     pub fn limit(&self, request: AtLimit) -> Outcome<AtLimit> {
-        told(self.gate.snapshot.limiter.admit(&self.peer, request.0)).map(AtLimit)
+        let AtLimit(identified, mut record) = request;
+        let admitted = at_once(self.gate.snapshot.limiter.admit(&self.gate, &self.peer, &mut record, identified))?;
+        Ok(AtLimit(admitted, record))
     }
 
     /// 403.
