@@ -65,8 +65,8 @@ static HERE: LazyLock<Here> = LazyLock::new(|| {
 
 /// 500 routes; requests go to one of them.
 fn configuration() -> String {
-    let routes: String =
-        (0..500).map(|n| format!("      - {{ match: \"GET /r{n}/{{id}}\", scopes: [orders:read] }}\n")).collect();
+    let route = |n| format!("      - {{ match: \"GET /r{n}/{{id}}\", scopes: [orders:read] }}\n");
+    let routes = (0..500).map(route).collect::<Vec<_>>().concat();
     format!(
         "listeners: [{{ address: \"{}:0\" }}]\ndata: data\n\
          issuers:\n  corp: {{ issuer: \"https://issuer.example\", audience: api, algorithms: [ES256], jwks_file: jwks.json }}\n\
