@@ -120,7 +120,7 @@ fn a_framing(bencher: Bencher<'_, '_>, body: usize) {
         token()
     );
     let bytes = [head.as_bytes(), &vec![b'a'; body]].concat();
-    bencher.bench_local(|| Watch::new().follow(black_box(&bytes)));
+    bencher.bench_local(|| Watch::default().follow(black_box(&bytes)));
 }
 
 #[divan::bench(args = ["/r250/7", "/r250/7?a=b&c=d", "/x/../r250/%7e%37"])]

@@ -39,8 +39,9 @@ pub struct AtIdentify(Routed);
 /// A request whose caller is known.
 pub struct AtLimit(Identified);
 /// A request that may be forwarded.
-#[derive(Debug)]
-pub struct Done(#[allow(dead_code)] Authorized);
+pub struct Done {
+    _authorized: Authorized,
+}
 
 /// What a stage refuses a request with: the code of its answer, or `None` where it would have to wait for something.
 pub type Outcome<T> = Result<T, Option<&'static str>>;
@@ -97,7 +98,7 @@ impl Bench {
 
     /// 403.
     pub fn authorize(&self, request: AtLimit) -> Outcome<Done> {
-        told(authorize(request.0)).map(Done)
+        told(authorize(request.0)).map(|authorized| Done { _authorized: authorized })
     }
 }
 
