@@ -66,8 +66,8 @@ static HERE: LazyLock<Here> = LazyLock::new(|| {
 
 /// 500 routes; requests go to one of them.
 fn configuration() -> String {
-    let routes: String =
-        (0..500).map(|n| format!("      - {{ match: \"GET /r{n}/{{id}}\", scopes: [orders:read] }}\n")).collect();
+    let route = |n| format!("      - {{ match: \"GET /r{n}/{{id}}\", scopes: [orders:read] }}\n");
+    let routes = (0..500).map(route).collect::<Vec<_>>().concat();
     format!(
         "listeners: [{{ address: \"{}:0\" }}]\ndata: data\n\
          issuers:\n  corp: {{ issuer: \"https://issuer.example\", audience: api, algorithms: [ES256], jwks_file: jwks.json }}\n\
@@ -121,7 +121,7 @@ fn a_framing(bencher: Bencher<'_, '_>, body: usize) {
         token()
     );
     let bytes = [head.as_bytes(), &vec![b'a'; body]].concat();
-    bencher.bench_local(|| Watch::new().follow(black_box(&bytes)));
+    bencher.bench_local(|| Watch::default().follow(black_box(&bytes)));
 }
 
 #[divan::bench(args = ["/r250/7", "/r250/7?a=b&c=d", "/x/../r250/%7e%37"])]

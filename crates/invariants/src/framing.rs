@@ -40,7 +40,7 @@ fn cut(sent: &[u8], seed: u8) -> Vec<&[u8]> {
 
 /// The first fault, by its place in all that was sent.
 fn follow(pieces: &[&[u8]]) -> Option<Fault> {
-    let (mut watch, mut before) = (Watch::new(), 0);
+    let (mut watch, mut before) = (Watch::default(), 0);
     for piece in pieces {
         match watch.follow(piece) {
             None => before += piece.len(),

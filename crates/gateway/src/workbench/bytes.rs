@@ -55,13 +55,14 @@ pub enum Fault {
     Body(usize),
 }
 
-impl Watch {
+impl Default for Watch {
     /// Before the first byte of a connection.
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self(Framing::new())
     }
+}
 
+impl Watch {
     /// Follows bytes; the first fault ends it.
     pub fn follow(&mut self, bytes: &[u8]) -> Option<Fault> {
         match self.0.follow(bytes) {
