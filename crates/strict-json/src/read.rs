@@ -66,7 +66,7 @@ fn reason(state: &State, error: &serde_json::Error) -> NotJson {
     if past_range { NotJson::Number } else { state.reason.get() }
 }
 
-/// Whole numbers from here on are past 64 bits; serde_json hands them over as doubles.
+/// Whole numbers from here on are past 64 bits; `serde_json` hands them over as doubles.
 const PAST_64_BITS: f64 = 18_446_744_073_709_551_616.0;
 
 /// Members from which on names are compared by their hash, not one by one.
@@ -157,7 +157,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree<'de>, A::Error> {
         let below = self.below()?;
-        let mut object: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::new();
+        // Most objects have a few members; growing step by step costs more than the room.
+        let mut object: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::with_capacity(8);
         let mut names: HashSet<Cow<'de, str>, foldhash::quality::RandomState> = HashSet::default();
         while let Some(Name(name)) = members.next_key()? {
             let is_new = if object.len() < MANY_MEMBERS {
