@@ -52,7 +52,7 @@ impl std::error::Error for NotJson {}
 pub fn read(text: &[u8], bounds: Bounds) -> Result<Tree<'_>, NotJson> {
     // Checked once as a whole, which is faster than string by string.
     let text = str::from_utf8(text).map_err(|_| NotJson::Malformed)?;
-    let state = State { left: Cell::new(bounds.values), reason: Cell::new(NotJson::Malformed) };
+    let state = State { left: Cell::new(bounds.values), reason: Cell::new(NotJson::Malformed), usual: Cell::new(0) };
     let mut reader = serde_json::Deserializer::from_str(text);
     let tree = Reader { state: &state, depth: bounds.depth }.deserialize(&mut reader);
     let tree = tree.map_err(|error| reason(&state, &error))?;
@@ -75,6 +75,8 @@ const MANY_MEMBERS: usize = 16;
 struct State {
     left: Cell<usize>,
     reason: Cell<NotJson>,
+    /// Members of the last object.
+    usual: Cell<usize>,
 }
 
 impl State {
@@ -157,8 +159,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree<'de>, A::Error> {
         let below = self.below()?;
-        // Most objects have a few members; growing step by step costs more than the room.
-        let mut object: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::with_capacity(8);
+        // Objects side by side are alike. One that is not wastes no more room than the one before it filled.
+        let mut object: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::with_capacity(self.state.usual.get());
         let mut names: HashSet<Cow<'de, str>, foldhash::quality::RandomState> = HashSet::default();
         while let Some(Name(name)) = members.next_key()? {
             let is_new = if object.len() < MANY_MEMBERS {
@@ -174,6 +176,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             }
             object.push((name, members.next_value_seed(below)?));
         }
+        self.state.usual.set(object.len().min(MANY_MEMBERS));
         Ok(Tree::Object(object))
     }
 }
