@@ -310,7 +310,7 @@ impl Drop for Record {
             method: &self.method,
             status: self.status,
             refusal,
-            differs: self.noted.as_deref().map(|noted| noted.sides()),
+            differs: self.noted.as_deref().map(Noted::sides),
             duration,
         });
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());

@@ -16,7 +16,7 @@ use std::{
 /// Objects of others within the window that make a walk.
 const WALK: usize = 20;
 /// The window.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 /// Objects whose first user is remembered.
 const OBJECTS: usize = 1 << 16;
 /// In the place of a user: several have used it. Also the half of a place that holds the user.
