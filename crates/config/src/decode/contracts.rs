@@ -129,10 +129,10 @@ fn modes(
             continue;
         }
         known = false;
-        let names = operations.iter().take(12).map(|operation| operation.id.clone().unwrap_or(operation.name()));
-        let names: Vec<String> = names.collect();
+        let ids = operations.iter().take(12).map(|operation| operation.id.clone().unwrap_or(operation.name()));
+        let ids: Vec<String> = ids.collect();
         let message = format!("the document has no operation `{}`", key.text);
-        cx.report(&codes::UNKNOWN_OPERATION, key.span, message, format!("It has {}.", names.join(", ")));
+        cx.report(&codes::UNKNOWN_OPERATION, key.span, message, format!("It has {}.", ids.join(", ")));
     }
     known.then_some(modes)
 }
