@@ -1,4 +1,4 @@
-//! `portcullis check -c FILE`: every mistake of a configuration at once.
+//! `portcullis check -c FILE`: every mistake of a configuration at once; warnings alone leave it valid.
 
 use std::process::ExitCode;
 
@@ -16,8 +16,16 @@ const WIDTH: usize = 100;
 pub(crate) fn run(arguments: &Check) -> Outcome {
     let json = arguments.output.format == Format::Json;
     match config::load(&arguments.config) {
-        Ok(_) if json => output::print_json(&json!({ "findings": [] }))?,
-        Ok(_) => eprintln!("{}: valid", arguments.config.display()),
+        Ok(config) if json => {
+            let warnings = config.warnings.map_or_else(|| json!([]), |report| report.to_json()["findings"].take());
+            output::print_json(&json!({ "findings": [], "warnings": warnings }))?;
+        }
+        Ok(config) => {
+            if let Some(warnings) = &config.warnings {
+                output::print(&warnings.render(output::colour(), WIDTH))?;
+            }
+            eprintln!("{}: valid", arguments.config.display());
+        }
         Err(report) if report.findings().iter().any(|finding| finding.code.id == UNREADABLE.id) => {
             return Err(report.into());
         }

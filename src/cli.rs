@@ -1,5 +1,7 @@
 //! The command line. Its names are a contract; no secret is ever an argument.
 
+pub(crate) mod policy;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,6 +40,11 @@ pub(crate) enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Check, test, explain and compare policies
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
     },
     /// Have a running gateway read its configuration file again; a file that is not valid changes nothing
     Reload(Reload),
@@ -157,6 +164,12 @@ pub(crate) enum KeyCommand {
         /// A scope that the key carries; may be given more than once
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
+        /// A role that policies know; may be given more than once
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+        /// The tenant that the key belongs to
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
         /// Lifetime, such as 90d, 12h, 30m or 45s
         #[arg(long, value_name = "TIME", value_parser = duration, default_value = "90d")]
         expires_in: Duration,

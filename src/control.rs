@@ -28,6 +28,8 @@ pub(crate) enum Request {
         owner: String,
         name: String,
         scopes: Vec<String>,
+        roles: Vec<String>,
+        tenant: Option<String>,
         expires_in: u64,
     },
     ListKeys,
@@ -43,6 +45,10 @@ pub(crate) enum Request {
     Inventory,
     /// What became of the request with this id.
     Find {
+        id: String,
+    },
+    /// Why policies decided over the request with this id as they did.
+    Why {
         id: String,
     },
     /// What ended since; without a position, only where that is now.
@@ -67,6 +73,9 @@ pub(crate) enum Answer {
         keys: Vec<KeyRecord>,
     },
     Reloaded,
+    Why {
+        text: String,
+    },
     /// What was asked for since the start.
     Sightings {
         sightings: Vec<Sighting>,

@@ -24,14 +24,14 @@ pub(crate) fn run(arguments: &Diff) -> Outcome {
     Ok(if permissive == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 
-fn text(change: &Change) -> String {
+pub(crate) fn text(change: &Change) -> String {
     let Change { verdict, subject, example, credential, before, after, why } = change;
     let example = example.as_ref().map(|path| format!(" (such as {path})")).unwrap_or_default();
     let credential = credential.as_ref().map(|credential| format!("{credential}: ")).unwrap_or_default();
     format!("{verdict:<8}  {subject}{example}\n          {credential}{before} -> {after}\n          {why}\n")
 }
 
-fn value(change: &Change) -> Value {
+pub(crate) fn value(change: &Change) -> Value {
     let Change { verdict, subject, example, credential, before, after, why } = change;
     json!({
         "verdict": verdict.to_string(),

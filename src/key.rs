@@ -15,8 +15,9 @@ use crate::{
 
 pub(crate) fn run(command: KeyCommand) -> Outcome {
     let (server, request, format) = match command {
-        KeyCommand::Create { server, owner, name, scopes, expires_in, output } => {
-            (server, Request::CreateKey { owner, name, scopes, expires_in: expires_in.as_secs() }, output.format)
+        KeyCommand::Create { server, owner, name, scopes, roles, tenant, expires_in, output } => {
+            let expires_in = expires_in.as_secs();
+            (server, Request::CreateKey { owner, name, scopes, roles, tenant, expires_in }, output.format)
         }
         KeyCommand::List { server, output } => (server, Request::ListKeys, output.format),
         KeyCommand::Roll { server, id, grace, output } => {
@@ -45,7 +46,7 @@ fn show(answer: Answer, format: Format) -> Result<(), Failure> {
         }
         (Answer::Keys { keys }, Format::Json) => output::print_json(&json!({ "keys": keys })),
         (Answer::Keys { keys }, Format::Table) => output::print(&table(&keys)),
-        (Answer::Reloaded | Answer::Sightings { .. } | Answer::Requests { .. }, _) => {
+        (Answer::Reloaded | Answer::Why { .. } | Answer::Sightings { .. } | Answer::Requests { .. }, _) => {
             Err(Failure::Refused("the gateway answered another command".to_owned()))
         }
         (Answer::Failed { message }, _) => Err(Failure::Refused(message)),
@@ -57,13 +58,15 @@ fn table(keys: &[KeyRecord]) -> String {
     let now = output::now();
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["ID", "OWNER", "NAME", "SCOPES", "STATE", "EXPIRES", "LAST USED"]);
+    table.set_header(["ID", "OWNER", "NAME", "SCOPES", "ROLES", "TENANT", "STATE", "EXPIRES", "LAST USED"]);
     for key in keys {
         table.add_row([
             key.id.0.clone(),
             key.owner.clone(),
             key.name.clone(),
             key.scopes.join(" "),
+            key.roles.join(" "),
+            key.tenant.clone().unwrap_or_default(),
             state(key, now).to_owned(),
             output::rfc3339(key.expires),
             key.last_used.map_or_else(|| "never".to_owned(), output::rfc3339),

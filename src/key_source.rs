@@ -117,6 +117,8 @@ fn known(record: KeyRecord) -> KnownKey {
         owner: record.owner,
         name: record.name,
         scopes: record.scopes.into_iter().map(config::Scope).collect(),
+        roles: record.roles,
+        tenant: record.tenant,
         expires: record.expires,
     }
 }

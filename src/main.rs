@@ -11,6 +11,7 @@ mod inventory;
 mod key;
 mod key_source;
 mod output;
+mod policy;
 mod protect;
 mod reload;
 mod sandbox;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Key { command } => key::run(command),
+        Command::Policy { command } => policy::run(command),
         Command::Reload(arguments) => reload::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
         Command::Protect(arguments) => protect::run(&arguments),

@@ -32,6 +32,7 @@ const GRACE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &cli::Serve) -> Outcome {
     let config = config::load(&arguments.config)?;
+    show_warnings(&config);
     let inherited = inherited();
     // What a sandbox lets a process write must be there when it is put on.
     Store::prepare(&config.data)?;
@@ -40,6 +41,13 @@ pub(crate) fn run(arguments: &cli::Serve) -> Outcome {
         let server = Server::start(config, Some(&arguments.config), inherited).await?;
         server.until_signal().await
     })
+}
+
+/// What the operator should know of a configuration that is used.
+fn show_warnings(config: &config::Config) {
+    if let Some(warnings) = &config.warnings {
+        eprint!("{warnings}");
+    }
 }
 
 /// Listening sockets that the service manager opened (`sd_listen_fds(3)`), for the listeners that have their addresses.
@@ -155,6 +163,7 @@ impl Server {
             None => Err("this gateway has no configuration file; run `portcullis serve -c FILE`".to_owned()),
             Some(file) => config::load(file)
                 .map_err(|report| report.to_string())
+                .inspect(show_warnings)
                 .and_then(|config| self.running.reload(config).map_err(|error| error.to_string())),
         };
         match &reloaded {

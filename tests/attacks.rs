@@ -55,6 +55,17 @@ fn c38_forwarding_fields_of_clients_are_rebuilt() {
 }
 
 #[test]
+fn c38_every_line_of_a_trusted_proxy_is_kept_in_its_order() {
+    let gate = Gate::start_changed(|text| text + "trusted_proxies: [127.0.0.1/32]\n");
+    let token = bearer(&gate.token("orders:read"));
+    // The first is the client's, the second the proxy's own, which is the one to be believed.
+    accepts(&gate, &[&token, "X-Forwarded-For: 192.0.2.66", "X-Forwarded-For: 198.51.100.7"]);
+    let seen = gate.origin.text();
+    assert!(seen.contains("x-forwarded-for: 192.0.2.66, 198.51.100.7, 127.0.0.1"), "{seen}");
+    assert_eq!(seen.matches("x-forwarded-for").count(), 1, "{seen}");
+}
+
+#[test]
 fn c40_identity_fields_of_clients_are_stripped_and_aliases_refused() {
     let gate = Gate::start();
     let token = bearer(&gate.token("orders:read"));

@@ -177,7 +177,7 @@ fn reloads_under_load_fail_no_request_mix_none_and_cut_no_tunnel() {
     let began = Instant::now();
     for round in 0..reloads {
         fs::write(&file, if round % 2 == 0 { &changed } else { &original }).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let mut command = Command::new(running::process::binary());
         let output = command.args(["reload", "--data", "data"]).current_dir(gate.folder.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let next = began + Duration::from_secs(1) * u32::try_from(round + 1).unwrap();

@@ -45,12 +45,17 @@ fn receive(stream: &mut TcpStream) -> (String, String) {
 }
 
 fn traced(share: &str) -> (Gate, Receiver<String>) {
+    traced_of(share, "trusted_proxies: [127.0.0.1/32]\n")
+}
+
+fn traced_of(share: &str, more: &str) -> (Gate, Receiver<String>) {
     let (address, batches) = collector();
     let gate = Gate::start_changed(|text| {
-        text.replace(
+        let text = text.replace(
             "monitoring: {",
             &format!("monitoring: {{ traces: {{ endpoint: \"http://{address}/v1/traces\", sample: {share} }},"),
-        )
+        );
+        text + more
     });
     (gate, batches)
 }
@@ -103,9 +108,32 @@ fn a_trace_that_cannot_be_read_is_not_passed_on() {
 }
 
 #[test]
-fn without_traces_fields_of_others_pass_as_they_are() {
-    let gate = Gate::start();
+fn a_strangers_trace_ends_at_the_gateway_and_a_new_one_begins() {
+    let (gate, batches) = traced_of("100%", "");
     let parent = format!("traceparent: 00-{TRACE}-b7ad6b7169203331-01");
-    assert_eq!(gate.get("/open", &[&parent]).status, 200);
-    assert!(gate.origin.text().contains(&parent));
+    let answer = gate.get("/open", &[&parent, "tracestate: vendor=1"]);
+    let seen = gate.origin.text();
+    let sent = seen.lines().find_map(|line| line.strip_prefix("traceparent: ")).unwrap();
+    assert_eq!(&sent[3..35], answer.field("x-request-id").unwrap(), "a new trace has the request's id");
+    assert!(!seen.contains(TRACE) && !seen.contains("tracestate"), "{seen}");
+    let body = batches.recv_timeout(wire::PATIENCE).unwrap();
+    let batch: Value = serde_json::from_str(&body).unwrap();
+    let span = &batch["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert!(span["parentSpanId"].as_str().unwrap_or_default().is_empty() && span["links"].is_null(), "{span}");
+    assert!(!body.contains(TRACE), "{body}");
+}
+
+#[test]
+fn without_traces_fields_of_trusted_proxies_pass_and_those_of_strangers_do_not() {
+    let parent = format!("traceparent: 00-{TRACE}-b7ad6b7169203331-01");
+    let passes = |change: &dyn Fn(String) -> String| {
+        let gate = Gate::start_changed(change);
+        assert_eq!(gate.get("/open", &[&parent, "tracestate: vendor=1"]).status, 200);
+        let seen = gate.origin.text();
+        assert_eq!(seen.contains(&parent), seen.contains("tracestate: vendor=1"), "{seen}");
+        seen.contains(&parent)
+    };
+    assert!(!passes(&|text| text));
+    assert!(passes(&|text| text + "trusted_proxies: [127.0.0.1/32]\n"));
+    assert!(passes(&|text| text.replace("monitoring: {", "monitoring: { trace_context: anyone,")));
 }

@@ -97,6 +97,35 @@ fn e67_a_websocket_closes_when_its_key_is_revoked() {
     closes_within(&mut connection, Duration::from_secs(1));
 }
 
+/// A frame of a client, whose mask changes nothing.
+fn masked(head: u8, payload: &[u8]) -> Vec<u8> {
+    [&[head, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0], payload].concat()
+}
+
+#[test]
+fn a_gateway_that_stops_says_so_to_its_websockets_between_two_frames() {
+    let echo = Echo::start();
+    let gate = gate(&echo, RULES);
+    let mut connection = open(&gate, &format!("Authorization: Bearer {}\r\n", gate.token("orders:read")));
+    // It comes back as it went, so the gateway sees frames of its upstream.
+    let frame = masked(0x82, b"hello");
+    assert_eq!(connection.echo(&frame).unwrap(), frame);
+    gate.signal("TERM");
+    // What is asked now is still answered.
+    assert_eq!(connection.echo(&frame).unwrap(), frame);
+    assert_eq!(connection.read_to_end(), [0x88, 2, 0x03, 0xE9], "1001, going away");
+}
+
+#[test]
+fn a_caller_who_may_not_stay_is_told_so() {
+    let echo = Echo::start();
+    let gate = gate(&echo, RULES);
+    let (id, key) = gate.key("orders:read");
+    let mut connection = open(&gate, &format!("X-API-Key: {key}\r\n"));
+    gate.command(&["key", "revoke", &id]);
+    assert_eq!(connection.read_to_end(), [0x88, 2, 0x03, 0xF0], "1008, policy violation");
+}
+
 #[test]
 fn a_websocket_closes_when_its_token_expires_or_its_route_goes() {
     let echo = Echo::start();

@@ -95,8 +95,11 @@ async fn read(stream: &mut UnixStream) -> io::Result<Result<Request, serde_json:
 async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer, StoreError> {
     let keys = &commands.keys;
     match request {
-        Request::CreateKey { owner, name, scopes, expires_in } => {
-            let new = NewKey { owner, name, scopes, expires_in: Duration::from_secs(expires_in) };
+        Request::CreateKey { owner, name, scopes, roles, tenant, expires_in } => {
+            if let Err(message) = commands.recent.check_roles(&roles) {
+                return Ok(Answer::Failed { message });
+            }
+            let new = NewKey { owner, name, scopes, roles, tenant, expires_in: Duration::from_secs(expires_in) };
             let (key, record) = keys.store().create_key(new, now()).await?;
             log(user, "created", &record.id);
             Ok(Answer::Made { key: key.expose().to_owned(), record })
@@ -122,6 +125,12 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             let missing = "no request of the last few has this id; the access log may still have it";
             let failed = || Answer::Failed { message: missing.to_owned() };
             Ok(commands.recent.find(&id).map_or_else(failed, |story| told(&[story], commands.recent.position())))
+        }
+        Request::Why { id } => {
+            let missing =
+                "no request of the last few that policies decided over has this id; the access log may have it";
+            let failed = || Answer::Failed { message: missing.to_owned() };
+            Ok(commands.recent.why(&id).map_or_else(failed, |text| Answer::Why { text }))
         }
         Request::Requests { since: None, .. } => Ok(told(&[], commands.recent.position())),
         Request::Requests { since: Some(mut position), refused } => {

@@ -48,9 +48,11 @@ impl Recorder {
         fs::read(self.folder.path().join("seen.log")).unwrap()
     }
 
-    /// What it complained about.
+    /// What it complained about, but for the ends of connections.
     pub fn complaints(&self) -> String {
-        said(&self.folder)
+        let all = said(&self.folder);
+        let telling = all.lines().filter(|line| !line.contains("closed") && !line.contains("notice"));
+        telling.rev().take(200).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -74,7 +76,7 @@ pub fn nginx() -> Recorder {
             folder,
             "nginx.conf",
             &format!(
-                "daemon off; master_process off; pid nginx.pid; error_log stderr;\n\
+                "daemon off; master_process off; pid nginx.pid; error_log stderr info;\n\
                  events {{ worker_connections 512; }}\n\
                  http {{\n\
                    log_format seen escape=none '$http_x_request_id $request $http_x_marker';\n\

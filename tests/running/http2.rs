@@ -93,6 +93,20 @@ impl Connection {
         }
     }
 
+    /// Reads until so many streams have been answered; their statuses, in the order of the answers.
+    pub fn statuses(&mut self, streams: usize) -> Vec<u16> {
+        let mut statuses = Vec::new();
+        while statuses.len() < streams {
+            let (kind, flags, _, payload) = self.read_frame().expect("the connection stays open");
+            match kind {
+                SETTINGS if flags == 0 => self.frame(SETTINGS, 1, 0, &[]),
+                HEADERS => statuses.push(status_of(&payload)),
+                _ => {}
+            }
+        }
+        statuses
+    }
+
     fn read_frame(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
         self.read_exact(&mut head)?;

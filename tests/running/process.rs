@@ -23,7 +23,7 @@ pub struct Process {
 impl Process {
     /// Starts the binary in a folder; returns once it listens.
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let mut command = Command::new(binary());
         command.current_dir(folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -101,9 +101,14 @@ impl Drop for Process {
     }
 }
 
+/// The binary that was built with the tests, or the one that `PORTCULLIS_BINARY` names: soaks measure a release.
+pub fn binary() -> PathBuf {
+    std::env::var_os("PORTCULLIS_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_portcullis").into(), PathBuf::from)
+}
+
 /// Runs a command of the binary that must succeed.
 pub fn command(folder: &Path, arguments: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).current_dir(folder).args(arguments).output().unwrap();
+    let output = Command::new(binary()).current_dir(folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }

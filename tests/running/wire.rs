@@ -126,6 +126,15 @@ impl Connection {
         self.0.read_exact(&mut back).ok()?;
         Some(back)
     }
+
+    /// Reads until the other side ends it, in whatever way.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = self.0.read(&mut piece) {
+            all.extend_from_slice(&piece[..count]);
+        }
+        all
+    }
 }
 
 /// The certificate that a new connection is answered with.

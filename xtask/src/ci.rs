@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Debian packages that the tests use, by the command that shows whether they are there.
-const PREREQUISITES: [(&[&str], &str); 11] = [
+const PREREQUISITES: [(&[&str], &str); 12] = [
     (&["cc", "--version"], "gcc"),
     (&["curl", "--version"], "curl"),
     (&["node", "--version"], "nodejs"),
@@ -23,6 +23,7 @@ const PREREQUISITES: [(&[&str], &str); 11] = [
     (&["nginx", "-v"], "nginx"),
     (&["haproxy", "-v"], "haproxy"),
     (&["apache2", "-v"], "apache2-bin"),
+    (&["redis-server", "--version"], "redis-server"),
 ];
 
 const CARGO_DENY: &str = "0.20.2";

@@ -29,8 +29,11 @@ fn codes_page() -> String {
          `portcullis explain PC-0101` prints the same text.\n",
     );
     let (answers, findings): (Vec<&Entry>, Vec<&Entry>) = codes::all().partition(|entry| entry.status.is_some());
+    let (warnings, findings): (Vec<&Entry>, Vec<&Entry>) =
+        findings.into_iter().partition(|entry| codes::warnings::ALL.contains(entry));
     section(&mut page, "Answers to callers", &answers);
     section(&mut page, "Findings in configurations", &findings);
+    section(&mut page, "Warnings about configurations", &warnings);
     page
 }
 

@@ -3,8 +3,10 @@
 mod ci;
 mod demo;
 mod docs;
+mod fuzz;
 mod mutate;
 mod reproduce;
+mod simulate;
 mod soak;
 mod step;
 
@@ -35,8 +37,15 @@ enum Command {
     },
     /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
     Demo,
+    /// Runs the fuzz targets under libFuzzer.
+    Fuzz(fuzz::Fuzz),
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
+    /// Prints what shared limits cost and how exact they are, for 2 to 1,000 instances.
+    Simulate {
+        /// What to simulate
+        subject: simulate::Subject,
+    },
 }
 
 fn main() -> ExitCode {
@@ -46,7 +55,12 @@ fn main() -> ExitCode {
         Command::Reproduce => reproduce::run_reproduce(),
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Mutate(mutate) => mutate.run(),
+        Command::Simulate { subject } => {
+            simulate::run(subject);
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

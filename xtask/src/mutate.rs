@@ -4,12 +4,12 @@ use std::process::Command;
 
 use clap::{Args, ValueEnum};
 
-use crate::step::run;
+use crate::step::{release, run};
 
 /// What to send, and to whom.
 #[derive(Args)]
 pub(crate) struct Mutate {
-    /// Requests for each origin.
+    /// Requests for each origin; a million takes hours.
     #[arg(long, default_value_t = 100_000)]
     requests: u64,
     /// What the mutations are drawn from; the same seed gives the same requests.
@@ -34,8 +34,10 @@ impl Mutate {
     /// Runs the test of the same name with more requests; it prints the figures, and fails with what it found.
     pub(crate) fn run(&self) -> Result<(), String> {
         // One after another: the figures are of one origin alone.
+        let binary = release()?;
         let mut command = Command::new("cargo");
-        command.args(["test", "--release", "--test", "mutated_requests", "--", "--nocapture", "--test-threads=1"]);
+        command.env("PORTCULLIS_BINARY", binary);
+        command.args(["test", "--test", "mutated_requests", "--", "--nocapture", "--test-threads=1"]);
         if let Some(origin) = self.origin {
             command.arg(format!("{}_", origin.name()));
         }

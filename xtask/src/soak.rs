@@ -1,8 +1,8 @@
-//! Endurance with the full figures, on a release build.
+//! Endurance with the full figures: a release of the gateway, and the tests as its clients.
 
 use std::process::Command;
 
-use crate::step::run;
+use crate::step::{release, run};
 
 /// What can be run: its name, the test, and the settings that make it long.
 const SOAKS: [(&str, &str, &str, &str); 4] = [
@@ -19,11 +19,13 @@ pub(crate) fn run_soaks(name: Option<&str>) -> Result<(), String> {
         let names: Vec<_> = SOAKS.iter().map(|(name, ..)| *name).collect();
         return Err(format!("there is no such soak; there are {}", names.join(", ")));
     }
-    for (_, binary, test, setting) in chosen {
+    let binary = release()?;
+    for (_, test_binary, test, setting) in chosen {
         let (variable, value) = setting.split_once('=').unwrap_or((setting, ""));
         let mut command = Command::new("cargo");
-        command.args(["test", "--release", "--test", binary, test, "--", "--nocapture"]).env(variable, value);
-        run(&mut command, &format!("{setting} cargo test --release --test {binary} {test} -- --nocapture"))?;
+        command.args(["test", "--test", test_binary, test, "--", "--nocapture"]);
+        command.env(variable, value).env("PORTCULLIS_BINARY", &binary);
+        run(&mut command, &format!("{setting} cargo test --test {test_binary} {test} -- --nocapture"))?;
     }
     Ok(())
 }

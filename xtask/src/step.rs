@@ -1,6 +1,6 @@
 //! One command of a longer run: shown, then run, then judged.
 
-use std::process::Command;
+use std::{fs, path::PathBuf, process::Command};
 
 /// Runs a command and says which one failed.
 pub(crate) fn step(program: &str, arguments: &[&str]) -> Result<(), String> {
@@ -12,4 +12,11 @@ pub(crate) fn run(command: &mut Command, shown: &str) -> Result<(), String> {
     eprintln!("xtask: {shown}");
     let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
+}
+
+/// Builds a release of the gateway; where it is. Tests take it by `PORTCULLIS_BINARY`.
+pub(crate) fn release() -> Result<PathBuf, String> {
+    step("cargo", &["build", "--release", "--bin", "portcullis"])?;
+    let path = "target/release/portcullis";
+    fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))
 }

@@ -5,6 +5,7 @@ pub mod contracts;
 pub mod diagnostics;
 pub mod policies;
 pub mod refusals;
+pub mod warnings;
 
 /// What a code means.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, then diagnostics, then those of contracts and policies, each in order.
+/// All entries: refusals, diagnostics, warnings, and those of contracts and policies, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    refusals::ALL.iter().chain(diagnostics::ALL).chain(contracts::ALL).chain(policies::ALL).copied()
+    let files = [diagnostics::ALL, warnings::ALL, contracts::ALL, policies::ALL];
+    refusals::ALL.iter().chain(files.into_iter().flatten()).copied()
 }

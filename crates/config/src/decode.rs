@@ -1,16 +1,20 @@
 //! The tree, part by part, into the model. Decoders report what is wrong and go on; `None` means it was reported.
 
+mod addresses;
 mod apis;
 mod balance;
+mod catch_alls;
 mod contracts;
 mod cors;
 mod files;
 mod global;
 mod health;
 mod issuers;
+mod limits;
 mod listeners;
 mod policies;
 mod routes;
+mod shared_limits;
 mod template;
 mod upstreams;
 mod values;
@@ -40,14 +44,16 @@ pub(crate) struct Context {
     source: Arc<Source>,
     cases: Cases,
     findings: RefCell<Vec<Finding>>,
+    warnings: RefCell<Vec<Finding>>,
     files: RefCell<Vec<PathBuf>>,
     secret_files: RefCell<Vec<PathBuf>>,
 }
 
 impl Context {
     pub(crate) fn new(base: &Path, now: u64, source: Arc<Source>, cases: Cases, findings: Vec<Finding>) -> Self {
-        let (files, secret_files) = (RefCell::default(), RefCell::default());
-        Self { base: base.to_owned(), now, source, cases, findings: RefCell::new(findings), files, secret_files }
+        let (warnings, files, secret_files) = (RefCell::default(), RefCell::default(), RefCell::default());
+        let findings = RefCell::new(findings);
+        Self { base: base.to_owned(), now, source, cases, findings, warnings, files, secret_files }
     }
 
     pub(crate) fn report(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
@@ -77,6 +83,15 @@ impl Context {
         Located { value: text.to_owned(), place: Some(place) }
     }
 
+    /// Like `report`, for what does not keep the file from being used.
+    pub(crate) fn warn(&self, code: &'static Entry, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.warnings.borrow_mut().push(Finding { code, file: None, span, message: message.into(), help: help.into() });
+    }
+
+    pub(crate) fn take_warnings(&self) -> Vec<Finding> {
+        self.warnings.take()
+    }
+
     pub(crate) fn into_findings(self) -> Vec<Finding> {
         self.findings.into_inner()
     }
@@ -85,14 +100,22 @@ impl Context {
 /// The whole file.
 pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     shape::check(cx, root, &Kind::Object(&keys::FILE), "the file");
-    let listeners = root.get("listeners").and_then(|node| listeners::all(cx, node));
+    let geoip = root.get("geoip").map(|node| addresses::countries(cx, node));
+    let listeners = root.get("listeners").and_then(|node| listeners::all(cx, node, geoip.is_some()));
     let issuers = issuers::all(cx, root.get("issuers"));
     let upstreams = upstreams::all(cx, root.get("upstreams"));
     let asks = root.get("listeners").is_some_and(listeners::ask_for_certificates);
     let said = root.get("policies").map(|node| policies::read(cx, node, &issuers.names));
     let roles = said.as_ref().map(|said| said.as_ref().map(policies::Said::roles).unwrap_or_default());
-    let known =
-        apis::Known { issuers: &issuers.names, upstreams: &upstreams, certificates: asks, roles: roles.as_ref() };
+    let shared = root.get("shared_limits");
+    let known = apis::Known {
+        issuers: &issuers.names,
+        upstreams: &upstreams,
+        certificates: asks,
+        roles: roles.as_ref(),
+        store: shared.is_some(),
+        countries: geoip.is_some(),
+    };
     let apis = root.get("apis").and_then(|node| apis::all(cx, node, &known));
     let policies = match (said, &apis) {
         (None, _) => Some(None),
@@ -101,24 +124,36 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     };
     let trusted_proxies = values::networks(cx, root.get("trusted_proxies"));
     let limits = global::limits(cx, root.get("limits"));
+    let shared_limits = shared.map(|node| shared_limits::store(cx, node));
     let monitoring = global::monitoring(cx, root.get("monitoring"));
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
     let (listeners, apis, policies) = (listeners?, apis?, policies?);
+    let shared_limits = match shared_limits {
+        None => None,
+        Some(shared) => Some(shared?),
+    };
     let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
+    let countries = match geoip {
+        None => None,
+        Some(countries) => Some(countries?),
+    };
     Some(Config {
         listeners,
         data,
         issuers,
         apis,
         policies,
+        countries,
         trusted_proxies,
         limits,
+        shared_limits,
         monitoring,
         workers,
         files,
         secret_files,
+        warnings: None,
     })
 }
 

@@ -6,6 +6,7 @@
 //! differ are told. Where both let a caller in, the rules around the decision are compared: the issuer's, the body's,
 //! rate limits, the upstream. Listeners, trusted proxies and global limits are compared by themselves.
 
+mod addresses;
 mod anchors;
 mod callers;
 mod cell;
@@ -17,6 +18,7 @@ mod policies;
 mod reasons;
 mod routes;
 mod rules;
+mod shared_limits;
 mod upstreams;
 
 use std::fmt;
@@ -103,18 +105,31 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         issuers: _,
         apis: _,
         policies: _,
+        countries: _,
         trusted_proxies: _,
         limits: _,
+        shared_limits: _,
         monitoring: _,
         data: _,
         workers: _,
         files: _,
         secret_files: _,
+        warnings: _,
     } = old;
     let mut changes = routes::compare(old, new);
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));
     changes.extend(policies::compare(old, new));
+    changes.extend(shared_limits::compare(old.shared_limits.as_ref(), new.shared_limits.as_ref()));
+    changes.sort();
+    changes.dedup();
+    changes
+}
+
+/// What the two configurations tell policies differently, apart from what the policies themselves say: who has which role
+/// or attribute, and which routes are decided by them at all.
+pub fn policy_changes(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = policies::of_facts_and_routes(old, new);
     changes.sort();
     changes.dedup();
     changes

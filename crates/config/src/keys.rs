@@ -23,7 +23,9 @@ pub(crate) static FILE: Shape = Shape {
         needed("apis", Kind::List(&Kind::Object(&API))),
         key("policies", Kind::Object(&policies::POLICIES)),
         key("trusted_proxies", Kind::List(&Kind::Text)),
+        key("geoip", Kind::Text),
         key("limits", Kind::Object(&LIMITS)),
+        key("shared_limits", Kind::Object(&SHARED_LIMITS)),
         key("monitoring", Kind::Object(&MONITORING)),
     ],
 };
@@ -34,6 +36,16 @@ pub(crate) static LISTENER: Shape = Shape {
         key("tls", Kind::Object(&TLS)),
         key("plaintext", Kind::Text),
         key("proxy_protocol", Kind::Object(&PROXY_PROTOCOL)),
+        key("addresses", Kind::Object(&ADDRESSES)),
+    ],
+};
+
+pub(crate) static ADDRESSES: Shape = Shape {
+    fields: &[
+        key("allow", Kind::List(&Kind::Text)),
+        key("deny", Kind::List(&Kind::Text)),
+        key("allow_countries", Kind::List(&Kind::Text)),
+        key("deny_countries", Kind::List(&Kind::Text)),
     ],
 };
 
@@ -129,7 +141,8 @@ pub(crate) static API: Shape = Shape {
         key("authenticate", Kind::List(&Kind::TextOr(&AUTHENTICATE))),
         key("body", Kind::Text),
         key("response_timeout", Kind::Text),
-        key("limits", Kind::List(&Kind::Object(&RATE_LIMIT))),
+        key("addresses", Kind::Object(&ADDRESSES)),
+        key("limits", Kind::List(&Kind::Object(&LIMIT))),
         key("cors", Kind::Object(&CORS)),
         key("policies", Kind::Object(&policies::OFF)),
         key("tenant", Kind::Text),
@@ -151,7 +164,18 @@ pub(crate) static CORS: Shape = Shape {
 
 pub(crate) static AUTHENTICATE: Shape = Shape { fields: &[needed("jwt", Kind::Text)] };
 
-pub(crate) static RATE_LIMIT: Shape = Shape { fields: &[needed("per", Kind::Text), needed("rate", Kind::Text)] };
+pub(crate) static LIMIT: Shape = Shape {
+    fields: &[
+        needed("per", Kind::OneOrList(&Kind::Text)),
+        key("rate", Kind::Text),
+        key("burst", Kind::Whole),
+        key("quota", Kind::Text),
+        key("carry_over", Kind::Whole),
+        key("concurrency", Kind::Whole),
+        key("name", Kind::Text),
+        key("shared", Kind::Flag),
+    ],
+};
 
 pub(crate) static ROUTE: Shape = Shape {
     fields: &[
@@ -168,6 +192,8 @@ pub(crate) static ROUTE: Shape = Shape {
         key("object", Kind::Object(&policies::OBJECT)),
         key("visible_to", Kind::Named(&Kind::OneOrList(&Kind::Text))),
         key("serves", Kind::Text),
+        key("limits", Kind::List(&Kind::Object(&LIMIT))),
+        key("cost", Kind::Whole),
     ],
 };
 
@@ -187,14 +213,41 @@ pub(crate) static LIMITS: Shape = Shape {
         key("connections_per_address", Kind::Whole),
         key("http2_streams", Kind::Whole),
         key("token_bytes", Kind::Text),
+        key("buckets", Kind::Whole),
+        key("memory", Kind::Text),
+        key("failed_authentication", Kind::Object(&FAILED_AUTHENTICATION)),
     ],
 };
+
+pub(crate) static FAILED_AUTHENTICATION: Shape = Shape {
+    fields: &[
+        key("per_address", Kind::Text),
+        key("per_credential", Kind::Text),
+        key("ban_after", Kind::Text),
+        key("ban", Kind::Text),
+    ],
+};
+
+pub(crate) static SHARED_LIMITS: Shape = Shape {
+    fields: &[
+        needed("store", Kind::Text),
+        needed("nodes", Kind::Whole),
+        key("username", Kind::Text),
+        key("password", Kind::Text),
+        key("ca", Kind::Text),
+        key("plaintext", Kind::Text),
+        key("on_store_failure", Kind::TextOr(&ALLOW)),
+    ],
+};
+
+pub(crate) static ALLOW: Shape = Shape { fields: &[needed("allow", Kind::Text)] };
 
 pub(crate) static MONITORING: Shape = Shape {
     fields: &[
         key("address", Kind::Text),
         key("access_log", Kind::TextOr(&LOG_OFF)),
         key("traces", Kind::Object(&TRACES)),
+        key("trace_context", Kind::Text),
     ],
 };
 

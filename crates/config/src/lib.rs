@@ -20,7 +20,7 @@ pub mod routing;
 mod shape;
 mod yaml;
 
-pub use diff::{Change, Verdict, diff};
+pub use diff::{Change, Verdict, diff, policy_changes};
 pub use load::{Cases, load, load_str, load_str_at, load_with};
 pub use model::*;
 pub use report::{Finding, Report, Span};

@@ -1,6 +1,8 @@
 //! From a path or a text to a configuration.
 
 use std::{
+    fs::File,
+    io::{self, Read},
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -14,6 +16,9 @@ use crate::{
     report::{Finding, Report, Span},
     yaml,
 };
+
+/// Largest file that is read, in bytes. Bundles of all authorities in the world have less than one MiB.
+const LARGEST: u64 = 8 << 20;
 
 /// Reads the file and every file it names; relative paths start at its folder.
 ///
@@ -38,7 +43,7 @@ pub enum Cases {
 /// All mistakes found, at least one.
 pub fn load_with(path: &Path, cases: Cases) -> Result<Config, Report> {
     let base = path.parent().unwrap_or_else(|| Path::new(""));
-    match std::fs::read_to_string(path) {
+    match bounded(path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other)) {
         Ok(text) => read(&text, path, base, now(), cases),
         Err(error) => {
             let finding = Finding {
@@ -50,6 +55,20 @@ pub fn load_with(path: &Path, cases: Cases) -> Result<Config, Report> {
             };
             Err(Report::new(path, "", vec![finding]))
         }
+    }
+}
+
+/// The bytes of a file. A device or a pipe may have no end, and this must have one before the gateway can start.
+pub(crate) fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    // All at once: a buffer that grows would leave copies of a secret behind.
+    let expected = file.metadata()?.len().min(LARGEST);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default() + 1);
+    let count = file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(count).is_ok_and(|count| count <= LARGEST) {
+        Ok(bytes)
+    } else {
+        Err(io::Error::from(io::ErrorKind::FileTooLarge))
     }
 }
 
@@ -80,9 +99,10 @@ fn read(text: &str, path: &Path, base_dir: &Path, now: u64, cases: Cases) -> Res
     let source = Source::new(path.display().to_string(), text);
     let cx = Context::new(base_dir, now, source, cases, findings);
     let config = tree.and_then(|tree| decode::file(&cx, &tree));
+    let warnings = Report::warnings(path, text, cx.take_warnings());
     let mut findings = cx.into_findings();
     match config {
-        Some(config) if findings.is_empty() => Ok(config),
+        Some(config) if findings.is_empty() => Ok(Config { warnings, ..config }),
         _ => {
             if findings.is_empty() {
                 // A decoder gave nothing without saying why. Refuse the file rather than run half of it.

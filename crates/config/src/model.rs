@@ -3,7 +3,9 @@
 //! Nothing in this module can be built from text except through [`crate::load`], so the gateway never re-checks what
 //! it is handed.
 
+mod addresses;
 mod contracts;
+mod limits;
 mod listeners;
 mod policies;
 mod upstreams;
@@ -14,10 +16,14 @@ use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
+pub use addresses::*;
 pub use contracts::*;
+pub use limits::*;
 pub use listeners::*;
 pub use policies::*;
 pub use upstreams::*;
+
+use crate::Report;
 
 /// A whole, valid configuration.
 #[derive(Debug)]
@@ -32,10 +38,14 @@ pub struct Config {
     pub apis: Vec<Api>,
     /// Who may do what beyond scopes; `None` leaves it at those.
     pub policies: Option<Arc<Policies>>,
+    /// Countries of addresses, for `addresses`.
+    pub countries: Option<Arc<Countries>>,
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Limits that hold for every connection and request.
     pub limits: GlobalLimits,
+    /// The store through which instances share limits; `None` counts in each by itself.
+    pub shared_limits: Option<SharedLimits>,
     /// Logs.
     pub monitoring: Monitoring,
     /// Worker threads; `None` means one for each available core.
@@ -44,6 +54,8 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// Files that secrets were read from (`file:`), in the order of the file.
     pub secret_files: Vec<PathBuf>,
+    /// What may not mean what it says, though it can be run.
+    pub warnings: Option<Report>,
 }
 
 /// Name of an issuer in the file.
@@ -108,8 +120,10 @@ pub struct Api {
     pub upstream: Arc<Upstream>,
     /// Its routes; at least one. Each lies under `path`.
     pub routes: Vec<Route>,
-    /// Rate limits; a request must pass all of them.
-    pub rate_limits: Vec<RateLimit>,
+    /// Clients that may ask it for anything (403).
+    pub addresses: AddressRules,
+    /// Limits of all its routes together; a request must pass all of them.
+    pub limits: Vec<Limit>,
     /// Pages of other origins that may read its answers; `None` lets none.
     pub cors: Option<Cors>,
     /// What its OpenAPI document asks for; `None` if it has none.
@@ -131,26 +145,6 @@ pub struct Cors {
     pub response_headers: Vec<http::HeaderName>,
     /// How long browsers keep the answer to a preflight.
     pub max_age: Duration,
-}
-
-/// A rate limit of an API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Whose requests are counted together.
-    pub per: RateSubject,
-    /// Requests in each period; at least one.
-    pub requests: u64,
-    /// The period; one second, minute, hour or day.
-    pub period: Duration,
-}
-
-/// Whose requests a rate limit counts together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RateSubject {
-    /// One authenticated client.
-    Client,
-    /// One address, or one IPv6 /64.
-    Address,
 }
 
 /// Host of an API.
@@ -185,6 +179,10 @@ pub struct Route {
     pub policy: Option<Arc<RoutePolicy>>,
     /// Who answers.
     pub serves: Serves,
+    /// Limits of this route, beside those of its API.
+    pub limits: Vec<Limit>,
+    /// Requests that one of this route counts as in rates and quotas; at least one.
+    pub cost: u32,
 }
 
 /// Rules for the `WebSocket`s of a route.
@@ -282,6 +280,13 @@ pub struct GlobalLimits {
     pub http2_streams: u32,
     /// Bytes of a token. Default 8 KiB.
     pub token_bytes: usize,
+    /// Callers, each under each limit, that are counted apart. Default 1,048,576, of 24 bytes each.
+    pub buckets: usize,
+    /// Bytes that the process may take: new connections are shed past 85 %, requests refused past 95 %. `None` is the
+    /// cgroup's limit, if there is one.
+    pub memory: Option<u64>,
+    /// Failed authentication.
+    pub failed_authentication: FailedAuthentication,
 }
 
 /// Logs and numbers.
@@ -291,8 +296,20 @@ pub struct Monitoring {
     pub address: Option<SocketAddr>,
     /// Where the access log goes.
     pub access_log: AccessLog,
-    /// Where spans go; `None` makes none, and leaves what clients say of their traces as it is.
+    /// Where spans go; `None` makes none.
     pub traces: Option<Traces>,
+    /// Whose traces go on through the gateway.
+    pub trace_context: TraceContext,
+}
+
+/// Whose `traceparent` and `tracestate` (W3C Trace Context) are believed. Those of everybody else end at the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceContext {
+    /// Those of trusted proxies. The default: a stranger's would join strangers' requests to traces of one's own, and
+    /// choose which of them are kept.
+    TrustedProxies,
+    /// Everybody's.
+    Anyone,
 }
 
 /// Spans of a share of the requests.

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 
 use policy::Source;
 
@@ -36,9 +36,10 @@ pub struct Finding {
     pub help: String,
 }
 
-/// All mistakes of a configuration, in the order of the file. Never empty.
+/// All mistakes of a configuration, or all that it is warned of, in the order of the file. Never empty.
 #[derive(Debug)]
 pub struct Report {
+    severity: Severity,
     path: PathBuf,
     source: String,
     findings: Vec<Finding>,
@@ -49,7 +50,14 @@ impl Report {
         findings.sort_by(|a, b| (&a.file, a.span, a.code.id).cmp(&(&b.file, b.span, b.code.id)));
         findings
             .dedup_by(|a, b| a.file == b.file && a.span == b.span && a.code.id == b.code.id && a.message == b.message);
-        Self { path: path.to_owned(), source: hide_secrets(source, &findings), findings }
+        let source = hide_secrets(source, &findings);
+        Self { severity: Severity::Error, path: path.to_owned(), source, findings }
+    }
+
+    /// Findings that do not keep the file from being used; none is no report.
+    pub(crate) fn warnings(path: &Path, source: &str, findings: Vec<Finding>) -> Option<Self> {
+        let some = Some(findings).filter(|findings| !findings.is_empty())?;
+        Some(Self { severity: Severity::Warning, ..Self::new(path, source, some) })
     }
 
     /// The mistakes, in the order of the file; then those of the files it names.
@@ -67,7 +75,7 @@ impl Report {
         for finding in &self.findings {
             let other = finding.file.as_ref().map(|file| NamedSource::new(&file.name, file.text.clone()));
             let source = other.as_ref().unwrap_or(&own);
-            if handler.render_report(&mut out, &Shown { finding, source }).is_err() {
+            if handler.render_report(&mut out, &Shown { finding, source, severity: self.severity }).is_err() {
                 // Formatting into a `String` does not fail; were it to, the cause must still be seen.
                 out.push_str(&finding.message);
             }
@@ -126,6 +134,7 @@ fn hide_secrets(source: &str, findings: &[Finding]) -> String {
 struct Shown<'a> {
     finding: &'a Finding,
     source: &'a NamedSource<String>,
+    severity: Severity,
 }
 
 impl fmt::Debug for Shown<'_> {
@@ -145,6 +154,10 @@ impl std::error::Error for Shown<'_> {}
 impl Diagnostic for Shown<'_> {
     fn code(&self) -> Option<Box<dyn fmt::Display + '_>> {
         Some(Box::new(self.finding.code.id))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
     }
 
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {

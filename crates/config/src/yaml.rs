@@ -3,7 +3,7 @@
 //! Duplicate keys are findings, aliases are copied under one bound for the whole file, nesting is bounded, tags are
 //! refused, and `<<` is a key like any other (and so an unknown one).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
@@ -190,6 +190,7 @@ impl<'t> Reader<'t, '_> {
 
     fn map(&mut self, span: Span, depth: usize) -> Result<Node, Finding> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut known: HashSet<String> = HashSet::new();
         loop {
             let key = match self.next()? {
                 (Event::MappingEnd, _) => break,
@@ -198,7 +199,9 @@ impl<'t> Reader<'t, '_> {
             };
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
-            if entries.iter().any(|(known, _)| known.text == key.text) {
+            if known.insert(key.text.clone()) {
+                entries.push((key, value));
+            } else {
                 self.findings.push(Finding {
                     file: None,
                     code: &diagnostics::DUPLICATE_KEY,
@@ -206,8 +209,6 @@ impl<'t> Reader<'t, '_> {
                     message: format!("`{}` is given twice in one mapping", key.text),
                     help: "Keep one of the two.".into(),
                 });
-            } else {
-                entries.push((key, value));
             }
         }
         let span = entries.first().map_or(span, |(key, _)| key.span);

@@ -17,7 +17,7 @@ fn folder() -> tempfile::TempDir {
     fs::write(tls.join("clients.pem"), certificate).unwrap();
     fs::write(tls.join("api.key"), key.serialize_pem()).unwrap();
     fs::write(tls.join("other.key"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    fs::write(dir.path().join("secret"), [7; 32]).unwrap();
+    fs::write(dir.path().join("secret"), [b'x'; 32]).unwrap();
     fs::write(dir.path().join("short"), [7; 31]).unwrap();
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents");
     fs::create_dir(dir.path().join("documents")).unwrap();
@@ -54,6 +54,16 @@ fn the_examples_load_as_written() {
         if let Err(report) = load("examples", name, dir.path()) {
             panic!("{name}:\n{report}");
         }
+    }
+}
+
+#[test]
+fn catch_alls_that_are_laxer_than_what_they_nearly_have_are_warned_of() {
+    let config = load("tests/warned", "lax_catch_all.yaml", folder().path()).unwrap();
+    insta::assert_snapshot!("lax_catch_all", config.warnings.expect("warnings").render(false, 100));
+    for name in ["beginner.yaml", "full.yaml"] {
+        let warnings = load("examples", name, folder().path()).unwrap().warnings;
+        assert!(warnings.is_none(), "{}", warnings.unwrap());
     }
 }
 

@@ -9,13 +9,12 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use ::contract::Difference;
 use config::AccessLog;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use serde::Serialize;
 
 use crate::{
@@ -24,10 +23,12 @@ use crate::{
     canonical::Canonical,
     contract::Noted,
     gate::Gate,
+    limit::{Places, State},
     listen::Peer,
     metrics::{self, Observation},
+    policies::Note,
     recent::{Ended, Marks, Stage, Story},
-    refusal::Refusal,
+    refusal::{Reason, Refusal},
     request_id::RequestId,
     route::{Route, Routed},
     traces::Place,
@@ -129,7 +130,11 @@ pub(crate) struct Record {
     caller: Option<Arc<Caller>>,
     status: Option<StatusCode>,
     code: Option<&'static str>,
-    reason: Option<&'static str>,
+    reason: Option<Reason>,
+    /// What its answer says of limits.
+    pub(crate) limit: Option<State>,
+    /// Places that it takes until it has ended.
+    pub(crate) places: Option<Places>,
     /// It was sent to a second server.
     pub(crate) retried: bool,
     /// The object it asks for, as the table of walks has it.
@@ -140,6 +145,8 @@ pub(crate) struct Record {
     marks: Marks,
     /// Where it stands among others, if traces are made.
     pub(crate) place: Option<Box<Place>>,
+    /// What policies made of it.
+    pub(crate) judged: Note,
 }
 
 /// A line of the log.
@@ -168,6 +175,12 @@ struct Line<'a> {
     code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retried: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,11 +221,14 @@ struct Contract<'a> {
 
 impl Record {
     /// Begins with the request's first stage.
-    pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<Incoming>) -> Box<Self> {
+    pub(crate) fn begin<B>(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<B>) -> Box<Self> {
         peer.pulse.request_began();
         let request_id = gate.ids.next();
         let tracer = gate.snapshot.tracer.as_ref();
-        let place = tracer.map(|tracer| Box::new(tracer.place(request.headers(), &request_id)));
+        let place = tracer.map(|tracer| {
+            let told = Some(request.headers()).filter(|_| gate.snapshot.continues_trace(peer));
+            Box::new(tracer.place(told, &request_id))
+        });
         Box::new(Self {
             request_id,
             gate: Arc::clone(gate),
@@ -226,12 +242,15 @@ impl Record {
             status: None,
             code: None,
             reason: None,
+            limit: None,
+            places: None,
             retried: false,
             object: None,
             noted: None,
             sent: 0,
             marks: Marks::default(),
             place,
+            judged: None,
         })
     }
 
@@ -285,6 +304,9 @@ impl Record {
     /// Ties the record to its answer.
     pub(crate) fn attach(mut self: Box<Self>, mut response: Response<Outbound>) -> Response<Outbound> {
         self.status = Some(response.status());
+        if let Some(limit) = self.limit.take() {
+            limit.add_fields(response.headers_mut());
+        }
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
         if self.peer.current.is_leaving() && self.status != Some(StatusCode::SWITCHING_PROTOCOLS) {
             // HTTP/2 drops the field and says so by GOAWAY.
@@ -304,20 +326,20 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.peer.pulse.request_ended();
         let duration = self.started.elapsed();
-        let refusal = self.code.map(|code| (code, self.reason));
+        let refusal = self.code.map(|code| (code, self.reason.take()));
         self.gate.metrics.observe(&Observation {
             route: self.route.as_deref(),
             method: &self.method,
             status: self.status,
-            refusal,
+            refusal: refusal.as_ref().map(|(code, reason)| (*code, reason.as_ref())),
             differs: self.noted.as_deref().map(Noted::sides),
             duration,
         });
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let at = self.gate.clock.wall(self.started + duration);
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         // 499, as proxies write it: the client left before there was an answer.
         let status = self.status.map_or(499, |status| status.as_u16());
-        self.log(at, status, micros);
+        self.log(at, status, micros, refusal.as_ref().and_then(|(_, reason)| reason.as_ref()));
         self.observe(at, status);
         let ended = Ended {
             id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
@@ -329,6 +351,7 @@ impl Drop for Record {
             refusal,
             marks: self.marks,
             micros,
+            judged: self.judged.take(),
         };
         if let (Some(tracer), Some(place)) = (&self.gate.snapshot.tracer, self.place.take()) {
             tracer.end(*place, || Story::of(&ended));
@@ -362,7 +385,7 @@ impl Record {
         }
     }
 
-    fn log(&self, at: f64, status: u16, micros: u64) {
+    fn log(&self, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
         if self.gate.log.writer.is_none() {
             return;
         }
@@ -381,7 +404,10 @@ impl Record {
             credential: caller.map(|caller| caller.credential.as_str()),
             status,
             code: self.code,
-            reason: self.reason,
+            reason: reason.map(Reason::as_str),
+            policies: self.judged.as_ref().map(|judged| judged.decision.ids().collect()),
+            faults: self.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
+            shadow: self.judged.as_ref().and_then(|judged| judged.shadow_text()),
             retried: self.retried,
             contract: self.noted.as_deref().filter(|noted| noted.is_something()).map(|noted| Contract {
                 reason: noted.reason,

@@ -66,8 +66,6 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 pub(crate) struct Inbound {
     /// `None` once it is being drained.
     inner: Option<Incoming>,
-    /// A body that was read whole before it goes on.
-    held: Option<Bytes>,
     drained: bool,
     left: u64,
     received: u64,
@@ -75,6 +73,8 @@ pub(crate) struct Inbound {
     pace: Option<Pace>,
     /// Turns true when all of it was taken.
     ended: Option<Arc<AtomicBool>>,
+    /// A body that was read already, whole and within its limits.
+    held: Option<Bytes>,
 }
 
 /// The clock of a body that did not come all at once.
@@ -89,15 +89,15 @@ impl Inbound {
     pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
         // A client that waits for 100 (Continue) sends nothing.
         let drained = !parts.headers.contains_key(header::EXPECT);
-        Self { inner: Some(inner), held: None, drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
     }
 
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { inner: None, held: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None }
+        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
     }
 
-    /// A body that is there already.
+    /// A body that was read whole.
     pub(crate) fn held(bytes: Bytes) -> Self {
         let mut body = Self::none();
         body.held = Some(bytes).filter(|bytes| !bytes.is_empty());
@@ -145,9 +145,9 @@ impl Body for Inbound {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        if let Some(held) = self.held.take() {
+        if let Some(bytes) = self.held.take() {
             self.end();
-            return Poll::Ready(Some(Ok(Frame::data(held))));
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
         let polled = Pin::new(inner).poll_frame(cx);
@@ -181,11 +181,10 @@ impl Body for Inbound {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.held, &self.inner) {
-            (Some(held), _) => SizeHint::with_exact(u64::try_from(held.len()).unwrap_or(u64::MAX)),
-            (None, Some(inner)) => inner.size_hint(),
-            (None, None) => SizeHint::default(),
+        if let Some(bytes) = &self.held {
+            return SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         }
+        self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 

@@ -98,49 +98,53 @@ fn remove_disclosures(headers: &mut HeaderMap) {
 }
 
 fn discloses(name: &str) -> bool {
-    DISCLOSING.binary_search(&name).is_ok()
+    is_disclosing(name)
         || (name.starts_with(['a', 'p', 'x']) && DISCLOSING_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// OWASP Secure Headers Project, "headers to remove". Sorted.
-const DISCLOSING: &[&str] = &[
-    "expect-ct",
-    "feature-policy",
-    "host-header",
-    "k-proxy-request",
-    "liferay-portal",
-    "oraclecommercecloud-version",
-    "pega-host",
-    "product",
-    "public-key-pins",
-    "server",
-    "server-timing",
-    "sourcemap",
-    "via",
-    "x-cf-powered-by",
-    "x-cms",
-    "x-content-encoded-by",
-    "x-framework",
-    "x-generated-by",
-    "x-generator",
-    "x-mod-pagespeed",
-    "x-nextjs-matched-path",
-    "x-nextjs-page",
-    "x-page-speed",
-    "x-powered-by",
-    "x-powered-by-plesk",
-    "x-powered-cms",
-    "x-redirect-by",
-    "x-runtime",
-    "x-server-powered-by",
-    "x-sourcemap",
-    "x-turbo-charged-by",
-    "x-varnish",
-    "x-varnish-backend",
-    "x-varnish-server",
-    "x-version",
-    "x-xss-protection",
-];
+/// OWASP Secure Headers Project, "headers to remove". A match is told apart by length first, which costs less than a
+/// search for the names that are not here.
+fn is_disclosing(name: &str) -> bool {
+    matches!(
+        name,
+        "expect-ct"
+            | "feature-policy"
+            | "host-header"
+            | "k-proxy-request"
+            | "liferay-portal"
+            | "oraclecommercecloud-version"
+            | "pega-host"
+            | "product"
+            | "public-key-pins"
+            | "server"
+            | "server-timing"
+            | "sourcemap"
+            | "via"
+            | "x-cf-powered-by"
+            | "x-cms"
+            | "x-content-encoded-by"
+            | "x-framework"
+            | "x-generated-by"
+            | "x-generator"
+            | "x-mod-pagespeed"
+            | "x-nextjs-matched-path"
+            | "x-nextjs-page"
+            | "x-page-speed"
+            | "x-powered-by"
+            | "x-powered-by-plesk"
+            | "x-powered-cms"
+            | "x-redirect-by"
+            | "x-runtime"
+            | "x-server-powered-by"
+            | "x-sourcemap"
+            | "x-turbo-charged-by"
+            | "x-varnish"
+            | "x-varnish-backend"
+            | "x-varnish-server"
+            | "x-version"
+            | "x-xss-protection"
+    )
+}
 
 /// Beginning with `a`, `p` or `x`. What pages of other origins may do is the configuration's to say.
 const DISCLOSING_PREFIXES: &[&str] = &[
@@ -162,7 +166,6 @@ mod tests {
 
     #[test]
     fn disclosing_names_are_found() {
-        assert!(DISCLOSING.is_sorted());
         assert!(DISCLOSING_PREFIXES.iter().all(|prefix| prefix.starts_with(['a', 'p', 'x'])));
         assert!(["server", "x-aspnet-version", "portcullis-identity", "expect-ct"].into_iter().all(discloses));
         assert!(!["content-type", "x-request-id", "etag"].into_iter().any(discloses));

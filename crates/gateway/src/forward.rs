@@ -9,13 +9,14 @@ use crate::{
     authenticate::Identity,
     authorize::{self, Authorized},
     body::{BodyFault, Inbound, Outbound},
-    canonical::{Canonical, strip_for_upstream},
+    canonical::{Canonical, Host, strip_for_upstream},
     contract::Expected,
     gate::Gate,
     listen::Peer,
     recent::Stage,
     refusal::Refusal,
     route::Route,
+    traces,
     tunnel::{self, Guest},
     upstream::{Errand, PooledBody, SendError, Sender},
     watch::unix_now,
@@ -113,14 +114,16 @@ fn outgoing(
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    let host = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
+    let host = host_value(&host, &headers)?;
     headers.insert(FORWARDED_HOST, host.clone());
     headers.insert(header::HOST, host);
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
     headers.insert(REQUEST_ID, record.request_id.header_value());
-    if let Some(place) = &record.place {
-        place.add_fields(&mut headers);
+    match &record.place {
+        Some(place) => place.add_fields(&mut headers),
+        None if gate.snapshot.continues_trace(peer) => {}
+        None => traces::remove_fields(&mut headers),
     }
     if let Identity::Known(caller) = identity {
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
@@ -144,15 +147,24 @@ fn outgoing(
     Ok(request)
 }
 
+/// The canonical host as a field's value: the client's own where that is it already.
+fn host_value(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
+    match headers.get(header::HOST) {
+        Some(value) if value.as_bytes() == host.as_str().as_bytes() => Ok(value.clone()),
+        Some(_) | None => HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost),
+    }
+}
+
 /// The client's address, after those that a trusted proxy vouches for.
 fn forwarded_for(gate: &Gate, peer: &Peer, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
     let address = peer.address.ip().to_canonical();
-    let trusted = gate.snapshot.trusted_proxies.iter().any(|network| network.contains(&address));
-    let before = headers.get(FORWARDED_FOR).filter(|_| trusted).and_then(|value| value.to_str().ok());
-    match before {
-        None => Ok(peer.address_value.clone()),
-        Some(before) => HeaderValue::try_from(format!("{before}, {address}")).map_err(|_| Refusal::Internal),
+    if !gate.snapshot.trusts(peer) || !headers.contains_key(FORWARDED_FOR) {
+        return Ok(peer.address_value.clone());
     }
+    // Some proxies add a line of their own below the client's: the last one is the one they vouch for.
+    let before = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).map(str::to_owned);
+    let all: Vec<String> = before.chain([address.to_string()]).collect();
+    HeaderValue::try_from(all.join(", ")).map_err(|_| Refusal::Internal)
 }
 
 fn refusal_of(error: &SendError) -> Refusal {
@@ -184,16 +196,23 @@ fn break_of(error: &hyper::Error) -> &'static str {
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    for name in [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ] {
+    let hops: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
+    for name in &hops {
         headers.remove(name);
     }
+}
+
+/// Fields about the connection to the upstream (RFC 9110 §7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use config::{ClientCertificates, Issuer, IssuerName};
+use config::{ClientCertificates, Countries, Issuer, IssuerName, Policies, TraceContext};
 use ipnet::IpNet;
 
 use crate::{
@@ -19,8 +19,10 @@ use crate::{
     inventory::Observed,
     issuer::KeySets,
     limit::Limiter,
-    listen::Entrance,
+    listen::{Entrance, Peer},
     metrics::Metrics,
+    policies::Decisions,
+    pressure::Pressure,
     recent::Ring,
     request_id::RequestIds,
     route::Routes,
@@ -36,16 +38,20 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Routes,
     pub(crate) limits: Limits,
     pub(crate) limiter: Limiter,
+    pub(crate) pressure: Arc<Pressure>,
     pub(crate) issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     pub(crate) key_sets: Arc<KeySets>,
     pub(crate) identity: Arc<IdentitySigner>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) countries: Option<Arc<Countries>>,
     pub(crate) sources: Sources,
     pub(crate) fleet: Fleet,
     /// In the order of the configuration.
     pub(crate) entrances: Vec<Arc<Entrance>>,
     pub(crate) patience: Patience,
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) trace_context: TraceContext,
+    pub(crate) policies: Option<Arc<Policies>>,
     /// Unix seconds.
     pub(crate) loaded_at: u64,
 }
@@ -54,6 +60,20 @@ impl Snapshot {
     /// Whose certificates a listener takes.
     pub(crate) fn client_rules(&self, listener: usize) -> Option<&Arc<ClientCertificates>> {
         self.entrances.get(listener)?.tls.as_ref()?.clients.as_ref()
+    }
+
+    /// Whether what a peer says of those behind it is believed.
+    pub(crate) fn trusts(&self, peer: &Peer) -> bool {
+        let address = peer.address.ip().to_canonical();
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether a peer's trace goes on.
+    pub(crate) fn continues_trace(&self, peer: &Peer) -> bool {
+        match self.trace_context {
+            TraceContext::Anyone => true,
+            TraceContext::TrustedProxies => self.trusts(peer),
+        }
     }
 }
 
@@ -94,6 +114,7 @@ pub(crate) struct Gate {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) pools: Pools,
     pub(crate) verified: Verified,
+    pub(crate) decisions: Decisions,
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) log: Arc<Log>,
     pub(crate) metrics: Arc<Metrics>,
@@ -127,7 +148,7 @@ impl From<&config::GlobalLimits> for Limits {
     }
 }
 
-#[cfg(test)]
+/// Those of a configuration that says nothing of them.
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -22,6 +22,8 @@ mod listen;
 mod metrics;
 mod monitor;
 mod pipeline;
+mod policies;
+mod pressure;
 mod recent;
 mod refusal;
 mod request_id;
@@ -34,6 +36,8 @@ mod tunnel;
 pub(crate) mod upstream;
 mod walks;
 mod watch;
+#[doc(hidden)]
+pub mod workbench;
 
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use inventory::{Inventory, Sighting};

@@ -6,13 +6,14 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write,
+    hash::{BuildHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use http::{Method, StatusCode};
 
-use crate::{contract::Sides, route::Route};
+use crate::{contract::Sides, refusal::Reason, route::Route};
 
 /// Upper bounds of the duration buckets in seconds, as the conventions advise.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -30,6 +31,7 @@ pub(crate) struct Metrics(Mutex<Numbers>);
 struct Numbers {
     durations: HashMap<Answered, Histogram, foldhash::fast::RandomState>,
     refusals: HashMap<Refused, u64, foldhash::fast::RandomState>,
+    shadows: HashMap<Shadowed, u64, foldhash::fast::RandomState>,
     differences: HashMap<Differing, u64, foldhash::fast::RandomState>,
     walks: HashMap<Arc<Labels>, u64, foldhash::fast::RandomState>,
 }
@@ -44,10 +46,18 @@ struct Differing {
 type RouteLabels = Option<Arc<Labels>>;
 
 /// What a route is called in metrics.
-#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Labels {
+    /// Of the names, so that they are not hashed again for each request.
+    hash: u64,
     api: String,
     route: String,
+}
+
+impl Hash for Labels {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,7 +71,13 @@ struct Answered {
 struct Refused {
     route: RouteLabels,
     code: &'static str,
-    reason: &'static str,
+    reason: Option<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Shadowed {
+    route: RouteLabels,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,7 +94,7 @@ pub(crate) struct Observation<'a> {
     pub(crate) method: &'a Method,
     pub(crate) status: Option<StatusCode>,
     /// Code and reason of a refusal.
-    pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    pub(crate) refusal: Option<(&'static str, Option<&'a Reason>)>,
     /// Which messages were not as the API's contract says.
     pub(crate) differs: Option<Sides>,
     pub(crate) duration: Duration,
@@ -86,7 +102,9 @@ pub(crate) struct Observation<'a> {
 
 impl Labels {
     pub(crate) fn new(api: &str, route: &str) -> Arc<Self> {
-        Arc::new(Self { api: api.to_owned(), route: route.to_owned() })
+        // Labels of one name are equal in all configurations, and so must their hashes be.
+        let hash = foldhash::fast::FixedState::default().hash_one((api, route));
+        Arc::new(Self { hash, api: api.to_owned(), route: route.to_owned() })
     }
 
     /// The API, and the template if it says what was asked for; one that takes the rest of a path does not.
@@ -118,7 +136,7 @@ impl Metrics {
         let bucket = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
         let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((code, reason)) = seen.refusal {
-            let refused = Refused { route: route.clone(), code, reason: reason.unwrap_or_default() };
+            let refused = Refused { route: route.clone(), code, reason: reason.cloned() };
             *numbers.refusals.entry(refused).or_default() += 1;
         }
         let sides = seen.differs.unwrap_or_default();
@@ -131,6 +149,20 @@ impl Metrics {
         if let Some(count) = histogram.buckets.get_mut(bucket) {
             *count += 1;
         }
+    }
+}
+
+impl Metrics {
+    /// Counts what a candidate for the policies in force would have decided: the same, or more, or less.
+    pub(crate) fn observe_shadow(&self, route: &Route, widens: Option<bool>) {
+        let outcome = match widens {
+            None => "agrees",
+            Some(true) => "would_allow",
+            Some(false) => "would_deny",
+        };
+        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shadowed = Shadowed { route: Some(Arc::clone(&route.labels)), outcome };
+        *numbers.shadows.entry(shadowed).or_default() += 1;
     }
 }
 
@@ -153,6 +185,7 @@ pub(crate) fn known(method: &Method) -> &'static str {
 /// Adds the workers' numbers up and writes them.
 pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(&str, &str, f64)]) -> String {
     let (mut durations, mut refusals) = (BTreeMap::<Answered, Histogram>::new(), BTreeMap::<Refused, u64>::new());
+    let mut shadows = BTreeMap::<Shadowed, u64>::new();
     let (mut differences, mut walks) = (BTreeMap::<Differing, u64>::new(), BTreeMap::<Arc<Labels>, u64>::new());
     for worker in workers {
         let numbers = worker.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,6 +196,9 @@ pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(
         }
         for (labels, count) in &numbers.refusals {
             *refusals.entry(labels.clone()).or_default() += count;
+        }
+        for (labels, count) in &numbers.shadows {
+            *shadows.entry(labels.clone()).or_default() += count;
         }
         for (labels, count) in &numbers.differences {
             *differences.entry(labels.clone()).or_default() += count;
@@ -175,6 +211,7 @@ pub(crate) fn render<'m>(workers: impl Iterator<Item = &'m Metrics>, gauges: &[(
     // Writing to a string cannot fail.
     let _ = write_durations(&mut page, &durations)
         .and_then(|()| write_refusals(&mut page, &refusals))
+        .and_then(|()| write_shadows(&mut page, &shadows))
         .and_then(|()| write_differences(&mut page, &differences))
         .and_then(|()| write_walks(&mut page, &walks))
         .and_then(|()| write_gauges(&mut page, gauges));
@@ -207,7 +244,23 @@ fn write_refusals(page: &mut String, refusals: &BTreeMap<Refused, u64>) -> std::
     const NAME: &str = "portcullis_refusals_total";
     writeln!(page, "# HELP {NAME} Requests that were refused, by code and failed check.\n# TYPE {NAME} counter")?;
     for (Refused { route, code, reason }, count) in refusals {
+        let reason = reason.as_ref().map(Reason::as_str).unwrap_or_default();
         writeln!(page, "{NAME}{{{}code=\"{code}\",reason=\"{reason}\"}} {count}", route_labels(route.as_deref()))?;
+    }
+    Ok(())
+}
+
+/// Only where there is a candidate.
+fn write_shadows(page: &mut String, shadows: &BTreeMap<Shadowed, u64>) -> std::fmt::Result {
+    const NAME: &str = "portcullis_policy_shadow_total";
+    if !shadows.is_empty() {
+        writeln!(
+            page,
+            "# HELP {NAME} Decisions of the candidate policies against those in force.\n# TYPE {NAME} counter"
+        )?;
+    }
+    for (Shadowed { route, outcome }, count) in shadows {
+        writeln!(page, "{NAME}{{{}outcome=\"{outcome}\"}} {count}", route_labels(route.as_deref()))?;
     }
     Ok(())
 }

@@ -115,9 +115,14 @@ impl Watched {
         let dropped: u64 = gates.iter().map(|gate| gate.log.dropped()).sum();
         // Gauges are read by people and alarms; an f64 holds these counts exactly.
         let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        let (resident, budget) = gates.first().map_or((0, 0), |gate| gate.snapshot.pressure.figures());
+        // By whole KiB, which an f64 made of 32 bits holds up to 4 TiB.
+        let bytes = |count: u64| f64::from(u32::try_from(count >> 10).unwrap_or(u32::MAX)) * 1024.0;
         let seconds = |count: u64| Duration::from_secs(count).as_secs_f64();
         let gauges = [
             ("portcullis_connections", "Client connections that are open.", number(self.census.count())),
+            ("portcullis_memory_resident_bytes", "Memory that the process takes.", bytes(resident)),
+            ("portcullis_memory_budget_bytes", "Memory that it may take; 0 is no limit.", bytes(budget)),
             (
                 "portcullis_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded.",
@@ -132,6 +137,7 @@ impl Watched {
         let mut page = metrics::render(workers.into_iter(), &gauges);
         if let Some(gate) = gates.first() {
             gate.snapshot.fleet.render(&mut page);
+            gate.snapshot.limiter.render(&mut page);
         }
         page
     }

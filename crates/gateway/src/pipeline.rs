@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+use config::Serves;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -16,8 +17,9 @@ use crate::{
     dress::{Exposure, dress},
     forward::forward,
     gate::Gate,
-    identity_token,
+    identity_token, limit,
     listen::{self, Peer},
+    policies,
     recent::Stage,
     refusal::Refusal,
     route::Routed,
@@ -61,7 +63,7 @@ async fn answer(
     let outcome = match decide(&gate, &peer, &mut record, &mut reader, canonical).await {
         Ok(authorized) => {
             exposure = Exposure::of(&authorized);
-            forward(&gate, &peer, &mut record, authorized).await
+            serve(&gate, &peer, &mut record, authorized).await
         }
         Err(refusal) => Err(refusal),
     };
@@ -71,6 +73,25 @@ async fn answer(
         reader.add_fields(answer.headers_mut());
     }
     Ok(record.attach(answer))
+}
+
+/// Gets the answer from whoever gives it, and lets out what of it may leave.
+async fn serve(
+    gate: &Gate,
+    peer: &Arc<Peer>,
+    record: &mut Record,
+    mut authorized: Authorized,
+) -> Result<Response<Outbound>, Refusal> {
+    match authorized.route.rule.serves {
+        Serves::Upstream => {}
+        Serves::Evaluation => return Box::pin(policies::evaluate(gate, authorized)).await,
+    }
+    let sealed = authorized.seal.take().map(|seal| (seal, Arc::clone(&authorized.route)));
+    let answer = forward(gate, peer, record, authorized).await?;
+    match sealed {
+        None => Ok(answer),
+        Some((seal, route)) => Box::pin(seal.open(gate, &mut record.judged, &route, answer)).await,
+    }
 }
 
 fn refuse(record: &mut Record, refusal: Refusal) -> Response<Outbound> {
@@ -86,23 +107,41 @@ async fn decide(
     reader: &mut Option<Reader>,
     canonical: Result<Box<Canonical>, Refusal>,
 ) -> Result<Authorized, Refusal> {
+    gate.snapshot.pressure.check()?; // 503: with what
     let canonical = canonical?; // 400, 414, 431: one form, or none
     record.canonical(&canonical);
+    check_ban(gate, peer, &canonical)?; // 429: whose address is not shut out
     let routed: Routed = gate.snapshot.routes.find(canonical)?; // 404, 405
     record.routed(&routed);
     *reader = Reader::of(&routed); // a page may read a refusal too
     listen::check_authority(peer, &routed)?; // 421: the connection was made for this host
+    check_address(gate, peer, &routed)?; // 403: from where
     record.passed(Stage::Route);
     let identified: Identified = authenticate::identify(gate, peer, routed).await?; // 401, 503: who
     record.identified(&identified);
-    let admitted = gate.snapshot.limiter.admit(peer, identified)?; // 429: how much
+    let admitted = gate.snapshot.limiter.admit(gate, peer, record, identified).await?; // 429, 503: how much
     check_size(&admitted)?; // 413
     record.passed(Stage::Limit);
     let validated = contract::validate(gate, record, admitted).await?; // 400, 410, 413, 415: what
     record.passed(Stage::Contract);
-    let authorized = authorize(validated)?; // 403: may they
+    let authorized = authorize(gate, peer, &mut record.judged, validated).await?; // 403: may they
     record.passed(Stage::Authorize);
     Ok(authorized)
+}
+
+/// Refuses a client whose address the API does not let in.
+pub(crate) fn check_address(gate: &Gate, peer: &Peer, routed: &Routed) -> Result<(), Refusal> {
+    let Some(rules) = &routed.route.addresses else { return Ok(()) };
+    let snapshot = &gate.snapshot;
+    let client = limit::client_address(peer.address.ip(), &routed.canonical.headers, &snapshot.trusted_proxies);
+    if rules.admit(client, snapshot.countries.as_deref()) { Ok(()) } else { Err(Refusal::ForeignAddress) }
+}
+
+/// Refuses an address that was shut out since its connection was made, or that a proxy names.
+fn check_ban(gate: &Gate, peer: &Peer, canonical: &Canonical) -> Result<(), Refusal> {
+    let limiter = &gate.snapshot.limiter;
+    let address = || limit::client_address(peer.address.ip(), &canonical.headers, &gate.snapshot.trusted_proxies);
+    limiter.failures.admit(limiter.now(), address)
 }
 
 /// Refuses a body that is too large by its own account; one without a length is counted as it flows.

@@ -1,7 +1,8 @@
 //! Requests that ended a moment ago: which stage each passed, how long it took there, and where it ended.
 //!
 //! Each worker keeps its last ones in a ring that never grows. They hold what the access log may hold: no path, no
-//! query, no field, no credential.
+//! query, no field, no credential. Of requests that policies denied they also hold the facts that policies may read, for
+//! `policy why` alone.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -9,9 +10,10 @@ use std::{
 };
 
 use http::Method;
+use policy::{Decision, did_you_mean};
 use serde::{Deserialize, Serialize};
 
-use crate::{authenticate::Caller, gate::Current, route::Route};
+use crate::{authenticate::Caller, gate::Current, policies::Note, refusal::Reason, route::Route};
 
 /// Requests that each worker remembers.
 const REMEMBERED: usize = 1024;
@@ -68,9 +70,11 @@ pub(crate) struct Ended {
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) status: u16,
-    pub(crate) refusal: Option<(&'static str, Option<&'static str>)>,
+    pub(crate) refusal: Option<(&'static str, Option<Reason>)>,
     pub(crate) marks: Marks,
     pub(crate) micros: u64,
+    /// What policies made of it.
+    pub(crate) judged: Note,
 }
 
 /// A worker's last requests.
@@ -126,6 +130,35 @@ impl Recent {
         })
     }
 
+    /// Why policies decided over a request as they did, by the policies in force now. Nothing if it is not remembered, or
+    /// if they did not decide over it.
+    pub fn why(&self, id: &str) -> Option<String> {
+        self.0.iter().find_map(|current| {
+            let gate = current.gate();
+            let turn = gate.recent.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let judged = turn.entries.iter().find(|ended| ended.id == id.as_bytes())?.judged.as_ref()?;
+            let policies = gate.snapshot.policies.as_ref()?;
+            Some(match &judged.question {
+                Some(kept) => policies.engine.why(&kept.question()).to_string(),
+                None => told(&judged.decision),
+            })
+        })
+    }
+
+    /// Refuses roles that the policies in force do not declare; all of them where there are none.
+    pub fn check_roles(&self, roles: &[String]) -> Result<(), String> {
+        let gate = self.0.first().map(|current| current.gate());
+        let engine = gate.as_ref().and_then(|gate| gate.snapshot.policies.as_ref()).map(|policies| &policies.engine);
+        let known: Vec<&str> = engine.map(|engine| engine.roles().collect()).unwrap_or_default();
+        let unknown = roles.iter().find(|role| !known.contains(&role.as_str()));
+        unknown.map_or(Ok(()), |role| {
+            let help = did_you_mean(role, known.iter().copied());
+            Err(format!("the policies in force declare no role `{}`. {help}", role.escape_debug())
+                .trim_end()
+                .to_owned())
+        })
+    }
+
     /// The end of what there is now.
     pub fn position(&self) -> Position {
         let number =
@@ -147,6 +180,14 @@ impl Recent {
         stories.sort_by(|one, other| one.ended.total_cmp(&other.ended));
         stories
     }
+}
+
+/// A decision without the question: what was allowed is not kept.
+fn told(decision: &Decision) -> String {
+    let effect = if decision.is_allowed() { "permitted" } else { "forbidden" };
+    let faults = decision.faults.iter().map(|fault| format!("  {fault}\n"));
+    let policies = decision.policies.iter().map(|rule| format!("  {effect} by {rule}\n"));
+    faults.chain(policies).fold(format!("{}\n", decision.verdict), |text, line| text + &line)
 }
 
 /// What became of a request.
@@ -180,7 +221,13 @@ pub struct Story {
     pub code: Option<&'static str>,
     /// What failed, where the code covers several things.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
+    /// Policies that decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// Policies that failed, and facts that were not what was declared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
     /// Stages, in order.
     pub stages: Vec<Step>,
     /// From its first byte to the last of its answer, in microseconds.
@@ -240,8 +287,10 @@ impl Story {
             subject: caller.map(|caller| caller.subject.clone()),
             credential: caller.map(|caller| caller.credential.clone()),
             status: ended.status,
-            code: ended.refusal.map(|(code, _)| code),
-            reason: ended.refusal.and_then(|(_, reason)| reason),
+            code: ended.refusal.as_ref().map(|(code, _)| *code),
+            reason: ended.refusal.as_ref().and_then(|(_, reason)| Some(reason.as_ref()?.as_str().to_owned())),
+            policies: ended.judged.iter().flat_map(|judged| judged.decision.ids()).map(str::to_owned).collect(),
+            faults: ended.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
             stages,
             microseconds: ended.micros,
         }
@@ -266,6 +315,7 @@ mod tests {
             refusal: None,
             marks: Marks::default(),
             micros: number,
+            judged: None,
         }
     }
 

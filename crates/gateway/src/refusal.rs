@@ -1,12 +1,15 @@
 //! Everything a request can be refused for: one variant, one code, one status, one sentence.
 
+use std::sync::Arc;
+
 use ::contract::Difference;
 use bytes::Bytes;
 use config::codes::{Entry, refusals};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use policy::Decision;
 use serde::Serialize;
 
-use crate::{body::Outbound, request_id::RequestId};
+use crate::{body::Outbound, limit, request_id::RequestId};
 
 /// Why a request is not forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +39,30 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     /// With the scopes that the route asks for, separated by spaces.
     InsufficientScope(String),
+    /// With the decision; its reasons and advice are for the caller.
+    DeniedByPolicy(Arc<Decision>),
+    /// With what failed, for the log only.
+    PolicyFailed(Arc<Decision>),
+    /// With what is wrong with it, for the log only.
+    BodyNotJudged(&'static str),
+    /// With what is wrong with it, for the log only.
+    AnswerNotJudged(&'static str),
+    /// With what is wrong with it, for the log only.
+    BadEvaluation(&'static str),
     /// A WebSocket that a page of another origin asks for.
     ForeignOrigin,
+    ForeignAddress,
     /// With what the limit says.
-    RateLimited(Spent),
+    RateLimited(Box<Spent>),
+    /// With nanoseconds until one more is looked at.
+    TooManyFailures {
+        wait: u64,
+    },
+    /// With nanoseconds until it is over.
+    Banned {
+        wait: u64,
+    },
+    LimitsUnavailable,
     /// With what happened, for the log only.
     UpstreamUnreachable(&'static str),
     UpstreamTimeout,
@@ -56,18 +79,35 @@ pub(crate) enum Refusal {
     Retired,
     /// With what differs, for the log only.
     BrokenAnswer(&'static str),
+    OutOfMemory,
     Internal,
 }
 
 /// A limit that has nothing left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spent {
-    /// Requests in a period.
-    pub(crate) requests: u64,
-    /// The period.
-    pub(crate) period_seconds: u64,
-    /// Time until a request can pass.
-    pub(crate) retry_after_seconds: u64,
+    /// What the answer says of it.
+    pub(crate) state: limit::State,
+    /// Nanoseconds until a request can pass.
+    pub(crate) wait: u64,
+}
+
+/// What failed, where a code covers several things. Requests choose none of these words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reason {
+    /// A stable word of ours.
+    Word(&'static str),
+    /// A limit, by its name in the configuration.
+    Limit(Arc<str>),
+}
+
+impl Reason {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Word(word) => word,
+            Self::Limit(name) => name,
+        }
+    }
 }
 
 /// Credentials that a 401 asks for.
@@ -104,8 +144,17 @@ impl Refusal {
             Self::IssuerUnavailable => &refusals::ISSUER_UNAVAILABLE,
             Self::KeysUnavailable => &refusals::KEYS_UNAVAILABLE,
             Self::InsufficientScope(_) => &refusals::INSUFFICIENT_SCOPE,
+            Self::DeniedByPolicy(_) => &refusals::DENIED_BY_POLICY,
+            Self::PolicyFailed(_) => &refusals::POLICY_FAILED,
+            Self::BodyNotJudged(_) => &refusals::BODY_NOT_JUDGED,
+            Self::AnswerNotJudged(_) => &refusals::ANSWER_NOT_JUDGED,
+            Self::BadEvaluation(_) => &refusals::BAD_EVALUATION_REQUEST,
             Self::ForeignOrigin => &refusals::FOREIGN_ORIGIN,
+            Self::ForeignAddress => &refusals::FOREIGN_ADDRESS,
             Self::RateLimited(_) => &refusals::RATE_LIMITED,
+            Self::TooManyFailures { .. } => &refusals::TOO_MANY_FAILURES,
+            Self::Banned { .. } => &refusals::BANNED,
+            Self::LimitsUnavailable => &refusals::LIMITS_UNAVAILABLE,
             Self::UpstreamUnreachable(_) => &refusals::UPSTREAM_UNREACHABLE,
             Self::UpstreamTimeout => &refusals::UPSTREAM_TIMEOUT,
             Self::UpstreamBroke(_) => &refusals::UPSTREAM_BROKE,
@@ -117,18 +166,26 @@ impl Refusal {
             Self::DecodedTooLarge => &refusals::DECODED_TOO_LARGE,
             Self::Retired => &refusals::RETIRED,
             Self::BrokenAnswer(_) => &refusals::BROKEN_ANSWER,
+            Self::OutOfMemory => &refusals::OUT_OF_MEMORY,
             Self::Internal => &refusals::INTERNAL,
         }
     }
 
     /// The failed check, where a code covers several.
-    pub(crate) fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::BadToken(reason)
             | Self::UpstreamUnreachable(reason)
             | Self::UpstreamBroke(reason)
             | Self::AmbiguousJson(reason)
-            | Self::BrokenAnswer(reason) => Some(reason),
+            | Self::BrokenAnswer(reason)
+            | Self::BodyNotJudged(reason)
+            | Self::AnswerNotJudged(reason)
+            | Self::BadEvaluation(reason) => Some(Reason::Word(reason)),
+            Self::DeniedByPolicy(decision) => {
+                Some(Reason::Word(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" }))
+            }
+            Self::RateLimited(spent) => Some(Reason::Limit(Arc::clone(spent.state.name()))),
             _ => None,
         }
     }
@@ -143,6 +200,8 @@ impl Refusal {
             detail: entry.caller,
             code: entry.id,
             request_id: request_id.as_str(),
+            reason: self.said(Decision::reasons),
+            advice: self.said(Decision::advice),
             errors: self.errors(),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -153,6 +212,14 @@ impl Refusal {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.add_fields(headers);
         response
+    }
+
+    /// What policies that forbid say to the caller. Nothing of the others, nor their ids.
+    fn said<'d, T: Iterator<Item = &'d str>>(&'d self, what: impl Fn(&'d Decision) -> T) -> Vec<&'d str> {
+        match self {
+            Self::DeniedByPolicy(decision) => what(decision).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Places that the caller can correct.
@@ -178,28 +245,26 @@ impl Refusal {
                 let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
             }
-            Self::RateLimited(spent) => spent.add_fields(headers),
+            Self::RateLimited(spent) => {
+                limit::retry_after(headers, spent.wait);
+                spent.state.clone().add_fields(headers);
+            }
+            Self::TooManyFailures { wait } => limit::retry_after(headers, *wait),
+            Self::Banned { wait } => {
+                limit::retry_after(headers, *wait);
+                insert(headers, header::CONNECTION, Ok::<_, http::Error>(close));
+            }
             // What follows on the connection has no certain beginning. HTTP/2 drops the field, and needs none.
             Self::BadFraming => insert(headers, header::CONNECTION, Ok::<_, http::Error>(close)),
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull => insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1")),
+            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory => {
+                insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"));
+            }
             _ => {}
         }
-    }
-}
-
-impl Spent {
-    /// Retry-After (RFC 9110 §10.2.3) and the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers).
-    fn add_fields(self, headers: &mut HeaderMap) {
-        let Self { requests, period_seconds, retry_after_seconds } = self;
-        insert(headers, header::RETRY_AFTER, HeaderValue::try_from(retry_after_seconds.to_string()));
-        let policy = format!("\"default\";q={requests};w={period_seconds}");
-        insert(headers, HeaderName::from_static("ratelimit-policy"), HeaderValue::try_from(policy));
-        let state = format!("\"default\";r=0;t={retry_after_seconds}");
-        insert(headers, HeaderName::from_static("ratelimit"), HeaderValue::try_from(state));
     }
 }
 
@@ -237,6 +302,12 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     request_id: &'a str,
+    /// `@reason` of policies that forbid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reason: Vec<&'a str>,
+    /// `@advice` of policies that forbid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advice: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[Difference]>::is_empty")]
     errors: &'a [Difference],
 }

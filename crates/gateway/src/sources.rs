@@ -13,6 +13,10 @@ pub struct KnownKey {
     pub name: String,
     /// Scopes it carries.
     pub scopes: Vec<config::Scope>,
+    /// Roles it has.
+    pub roles: Vec<String>,
+    /// The tenant it belongs to.
+    pub tenant: Option<String>,
     /// Unix seconds after which it is not valid.
     pub expires: u64,
 }

@@ -22,6 +22,8 @@ use crate::{
     listen::{self, Census, Entrance, TlsSetupError},
     metrics::Metrics,
     monitor,
+    policies::Decisions,
+    pressure::Pressure,
     recent::{Recent, Ring},
     request_id::RequestIds,
     route::Routes,
@@ -55,6 +57,9 @@ pub enum StartError {
     /// Upstreams could not be set up.
     #[error("upstreams: {0}")]
     Upstreams(String),
+    /// The store of shared limits could not be set up.
+    #[error("shared_limits: {0}")]
+    SharedLimits(String),
     /// A thread or its runtime could not be made.
     #[error("worker: {0}")]
     Worker(std::io::Error),
@@ -205,6 +210,13 @@ impl Running {
     }
 }
 
+/// A gate without listeners, workers or anything that is shared between them. Must be called within a tokio runtime.
+pub(crate) fn idle_gate(config: Config, sources: Sources) -> Result<Gate, StartError> {
+    let census = Census::new(config.limits.connections, config.limits.connections_per_address);
+    let identity = Arc::new(IdentitySigner::open(&config.data)?);
+    Ok(Plan::new(config, sources, identity, &census, None)?.gate(Lasting::new(&Arc::default())?))
+}
+
 /// A worker's sockets. A port of 0 is chosen by the first worker, which puts it where the others find it.
 fn bind_all(
     addresses: &mut [SocketAddr],
@@ -278,18 +290,24 @@ impl Plan {
         let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream));
         let fleet = Fleet::start(upstreams, before.map(|before| &before.fleet))
             .map_err(|error| StartError::Upstreams(error.to_string()))?;
+        let limiter = Limiter::new(&config, before.map(|before| &before.limiter))
+            .map_err(|error| StartError::SharedLimits(error.to_string()))?;
         let snapshot = Snapshot {
             fleet,
-            routes: Routes::new(&config.apis),
+            routes: Routes::new(&config.apis, config.shared_limits.as_ref()),
             limits: Limits::from(&config.limits),
-            limiter: Limiter::new(&config.apis, before.map(|before| &before.limiter)),
+            limiter,
+            pressure: Pressure::watch(config.limits.memory, before.map(|before| &before.pressure)),
             key_sets: KeySets::start(&config.issuers, before.map(|before| before.key_sets.as_ref())),
             identity,
             trusted_proxies: config.trusted_proxies,
+            countries: config.countries,
             issuers: config.issuers,
+            policies: config.policies,
             sources,
             entrances,
             patience: Patience::from(&config.limits),
+            trace_context: config.monitoring.trace_context,
             tracer: config.monitoring.traces.as_ref().map(Tracer::start),
             loaded_at: unix_now(),
         };
@@ -305,6 +323,7 @@ impl Plan {
             snapshot: Arc::clone(&self.snapshot),
             pools,
             verified: Verified::default(),
+            decisions: Decisions::default(),
             ids,
             log,
             metrics,
@@ -349,6 +368,14 @@ async fn work(current: Arc<Current>, sockets: Vec<std::net::TcpListener>, mut st
     }
     let (swept, clock) = (Arc::clone(&current), Arc::clone(&current.gate().clock));
     tokio::spawn(async move { sweeper.run(&clock, || swept.gate().snapshot.patience).await });
+    let ticking = Arc::clone(&current);
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            interval.tick().await;
+            ticking.gate().pools.tick();
+        }
+    });
     let flushed = Arc::clone(&current);
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_millis(200));

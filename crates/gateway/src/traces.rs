@@ -47,10 +47,11 @@ impl Tracer {
         Self { threshold: u64::try_from(share).unwrap_or(u64::MAX), spans }
     }
 
-    /// The place of a request: in the trace that its fields name, or in one of its own, which then has the request's id.
-    pub(crate) fn place(&self, headers: &HeaderMap, id: &RequestId) -> Place {
+    /// The place of a request: in the trace that its fields name, if they are believed, or in one of its own, which then
+    /// has the request's id.
+    pub(crate) fn place(&self, believed: Option<&HeaderMap>, id: &RequestId) -> Place {
         let own = u128::from_str_radix(id.as_str(), 16).unwrap_or(1);
-        let told = parent(headers);
+        let told = believed.and_then(parent);
         let (trace, parent) = told.map_or((own, None), |(trace, parent)| (trace, Some(parent)));
         let low = |id: u128| u64::try_from(id & u128::from(u64::MAX)).unwrap_or_default();
         // The halves of a request's id are its worker's and its own number, so their mixture is nobody else's.
@@ -76,10 +77,16 @@ impl Place {
             headers.insert(TRACEPARENT, value);
         }
         if self.parent.is_none() {
-            // It belongs to a trace that could not be read.
+            // It belongs to a trace that could not be read, or is not believed.
             headers.remove(TRACESTATE);
         }
     }
+}
+
+/// Removes what says where a request stands in a trace.
+pub(crate) fn remove_fields(headers: &mut HeaderMap) {
+    headers.remove(TRACEPARENT);
+    headers.remove(TRACESTATE);
 }
 
 /// Trace and span of a `traceparent` (W3C Trace Context §3.2): version 00, or what later ones begin with.
@@ -145,7 +152,7 @@ mod tests {
         let ids = crate::request_id::RequestIds::new().unwrap();
         let (spans, _queue) = mpsc::channel(1);
         let tracer = Tracer { threshold: u64::MAX / 10, spans };
-        let places: Vec<Place> = (0..20_000).map(|_| tracer.place(&HeaderMap::new(), &ids.next())).collect();
+        let places: Vec<Place> = (0..20_000).map(|_| tracer.place(None, &ids.next())).collect();
         let sampled = places.iter().filter(|place| place.sampled).count();
         assert!((1_700..2_300).contains(&sampled), "{sampled}");
         let spans: std::collections::HashSet<u64> = places.iter().map(|place| place.span).collect();

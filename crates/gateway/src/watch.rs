@@ -15,16 +15,27 @@ pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Coarse monotonic time for connections.
+/// Coarse monotonic time for connections, and wall time for what is recorded.
 #[derive(Debug)]
 pub(crate) struct Clock {
     started: Instant,
     seconds: AtomicU64,
+    /// Nanoseconds between 1970 and the start by the wall clock, as of the last sweep: it may be set meanwhile.
+    epoch: AtomicU64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), seconds: AtomicU64::new(0) }
+        let clock = Self { started: Instant::now(), seconds: AtomicU64::new(0), epoch: AtomicU64::new(0) };
+        clock.tick();
+        clock
+    }
+
+    /// Unix seconds of a moment. Saves a record a second call of the system for the same moment.
+    pub(crate) fn wall(&self, moment: std::time::Instant) -> f64 {
+        let since_start = nanoseconds(moment.saturating_duration_since(self.started.into_std()));
+        let nanoseconds = self.epoch.load(Ordering::Relaxed).saturating_add(since_start);
+        Duration::from_nanos(nanoseconds).as_secs_f64()
     }
 
     /// Seconds since the worker started, as of the last sweep.
@@ -33,8 +44,16 @@ impl Clock {
     }
 
     fn tick(&self) {
-        self.seconds.store(self.started.elapsed().as_secs(), Ordering::Relaxed);
+        let elapsed = self.started.elapsed();
+        self.seconds.store(elapsed.as_secs(), Ordering::Relaxed);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.epoch.store(nanoseconds(wall.saturating_sub(elapsed)), Ordering::Relaxed);
     }
+}
+
+/// Enough for 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The signs of life of one connection.

@@ -62,9 +62,9 @@ pub struct Question<'q> {
     pub(crate) action: &'q str,
     pub(crate) path: &'q str,
     pub(crate) parameters: Vec<(&'q str, &'q str)>,
-    pub(crate) address: IpAddr,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) time: i64,
-    pub(crate) method: &'q str,
+    pub(crate) method: Option<&'q str>,
     pub(crate) acr: Option<&'q str>,
     pub(crate) age: Option<i64>,
     pub(crate) mtls: bool,
@@ -86,9 +86,9 @@ impl<'q> Question<'q> {
             action,
             path,
             parameters: Vec::new(),
-            address: origin.address,
+            address: Some(origin.address),
             time: origin.time,
-            method: origin.method,
+            method: Some(origin.method),
             acr: None,
             age: None,
             mtls: false,
@@ -96,6 +96,20 @@ impl<'q> Question<'q> {
             headers: Vec::new(),
             body: Vec::new(),
         }
+    }
+
+    /// Nobody knows where the request came from. A policy that asks fails, and so denies.
+    #[must_use]
+    pub fn unknown_address(mut self) -> Self {
+        self.address = None;
+        self
+    }
+
+    /// Nobody knows how the caller was authenticated. A policy that asks fails, and so denies.
+    #[must_use]
+    pub fn unknown_method(mut self) -> Self {
+        self.method = None;
+        self
     }
 
     /// Roles the caller has; those they inherit are added by the engine. Roles that are not declared have no effect.

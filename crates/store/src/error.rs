@@ -49,6 +49,9 @@ pub enum StoreError {
     /// A scope is not a scope token (RFC 6749 §3.3).
     #[error("`{0}` is not a scope: printable ASCII without spaces, quotes and backslashes (RFC 6749 §3.3)")]
     InvalidScope(String),
+    /// A role with white space in it, or none.
+    #[error("`{0}` is not the name of a role that a key can have: 1 to 128 characters without white space")]
+    InvalidRole(String),
     /// The lifetime is zero or too long.
     #[error("a key lives for at least 1 second and at most {max_days} days")]
     InvalidLifetime {

@@ -43,7 +43,7 @@ impl Store {
         Ok(record)
     }
 
-    /// Makes a successor with the same owner, name, scopes and lifetime; the old key expires after `grace`, or earlier
+    /// Makes a successor with the same owner, name, scopes, roles, tenant and lifetime; the old key expires after `grace`, or earlier
     /// if it would have anyway.
     pub async fn roll_key(&self, id: &KeyId, grace: Duration, now: u64) -> Result<(ApiKey, KeyRecord), StoreError> {
         let mut write = self.write().await?;
@@ -55,7 +55,8 @@ impl Store {
         let expire = "UPDATE api_key SET expires = $2 WHERE id = $1";
         sqlx::query(expire).bind(&id.0).bind(seconds(end)?).execute(&mut *write).await?;
         let expires_in = Duration::from_secs(old.expires.saturating_sub(old.created));
-        let new = NewKey { owner: old.owner, name: old.name, scopes: old.scopes, expires_in };
+        let KeyRecord { owner, name, scopes, roles, tenant, .. } = old;
+        let new = NewKey { owner, name, scopes, roles, tenant, expires_in };
         let made = insert(&mut write, new, now).await?;
         count_change(&mut write).await?;
         write.commit().await?;
@@ -94,19 +95,21 @@ async fn insert(write: &mut Transaction<'_, Sqlite>, new: NewKey, now: u64) -> R
     new.check()?;
     let key = ApiKey::generate()?;
     let expires = now.saturating_add(new.expires_in.as_secs());
-    let NewKey { owner, name, scopes, .. } = new;
+    let NewKey { owner, name, scopes, roles, tenant, .. } = new;
     let record = KeyRecord {
         id: KeyId::generate()?,
         owner,
         name,
         scopes,
+        roles,
+        tenant,
         created: now,
         expires,
         revoked: None,
         last_used: None,
     };
-    let insert =
-        "INSERT INTO api_key (id, digest, owner, name, scopes, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let insert = "INSERT INTO api_key (id, digest, owner, name, scopes, created, expires, roles, tenant) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     sqlx::query(insert)
         .bind(&record.id.0)
         .bind(key.digest().0.as_slice())
@@ -115,6 +118,8 @@ async fn insert(write: &mut Transaction<'_, Sqlite>, new: NewKey, now: u64) -> R
         .bind(record.scopes.join(" "))
         .bind(seconds(record.created)?)
         .bind(seconds(record.expires)?)
+        .bind(record.roles.join(" "))
+        .bind(&record.tenant)
         .execute(&mut **write)
         .await?;
     Ok((key, record))
@@ -141,6 +146,8 @@ struct Row {
     owner: String,
     name: String,
     scopes: String,
+    roles: String,
+    tenant: Option<String>,
     created: i64,
     expires: i64,
     revoked: Option<i64>,
@@ -158,6 +165,8 @@ impl TryFrom<Row> for KeyRecord {
             revoked: row.revoked.map(time).transpose()?,
             last_used: row.last_used.map(time).transpose()?,
             scopes: row.scopes.split_ascii_whitespace().map(str::to_owned).collect(),
+            roles: row.roles.split(' ').filter(|role| !role.is_empty()).map(str::to_owned).collect(),
+            tenant: row.tenant,
             id: KeyId(row.id),
             owner: row.owner,
             name: row.name,

@@ -43,14 +43,25 @@ pub struct NewKey {
     pub name: String,
     /// Scope tokens (RFC 6749 §3.3).
     pub scopes: Vec<String>,
+    /// Roles that policies know: each without white space.
+    pub roles: Vec<String>,
+    /// The tenant it belongs to: 1 to 128 characters.
+    pub tenant: Option<String>,
     /// How long it lives, at most [`MAX_LIFETIME`].
     pub expires_in: Duration,
 }
 
 impl NewKey {
-    /// A key without scopes that lives for [`DEFAULT_LIFETIME`].
+    /// A key without scopes and roles that lives for [`DEFAULT_LIFETIME`].
     pub fn new(owner: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { owner: owner.into(), name: name.into(), scopes: Vec::new(), expires_in: DEFAULT_LIFETIME }
+        Self {
+            owner: owner.into(),
+            name: name.into(),
+            scopes: Vec::new(),
+            roles: Vec::new(),
+            tenant: None,
+            expires_in: DEFAULT_LIFETIME,
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), StoreError> {
@@ -58,6 +69,12 @@ impl NewKey {
         check_label("name", &self.name)?;
         if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
             return Err(StoreError::InvalidScope(scope.escape_default().to_string()));
+        }
+        if let Some(role) = self.roles.iter().find(|role| !is_role(role)) {
+            return Err(StoreError::InvalidRole(role.escape_default().to_string()));
+        }
+        if let Some(tenant) = &self.tenant {
+            check_label("tenant", tenant)?;
         }
         if self.expires_in.as_secs() == 0 || self.expires_in > MAX_LIFETIME {
             return Err(StoreError::InvalidLifetime { max_days: MAX_LIFETIME.as_secs() / DAY });
@@ -77,6 +94,10 @@ pub struct KeyRecord {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// Roles it has.
+    pub roles: Vec<String>,
+    /// The tenant it belongs to.
+    pub tenant: Option<String>,
     /// When it was made, in unix seconds.
     pub created: u64,
     /// The first unix second in which it is no longer valid.
@@ -100,6 +121,11 @@ fn check_label(field: &'static str, text: &str) -> Result<(), StoreError> {
     // Line and paragraph separators end a line in some log viewers.
     let plain = !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
     if fits && plain { Ok(()) } else { Err(StoreError::InvalidLabel { field, max: MAX_LABEL }) }
+}
+
+/// Roles are kept in one column, with spaces between them.
+fn is_role(text: &str) -> bool {
+    (1..=MAX_LABEL).contains(&text.chars().count()) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 /// scope-token = 1*( %x21 / %x23-5B / %x5D-7E )

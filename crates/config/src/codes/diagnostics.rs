@@ -494,7 +494,7 @@ pub static BAD_RATE: Entry = Entry {
     status: None,
     title: "Not a rate",
     caller: "",
-    operator: "Rates are requests in a period: 100/second, 100/minute, 100/hour or 100/day.",
+    operator: "Rates are requests in a period: 100/second, 100/minute, 100/hour or 100/day. Quotas are requests of a calendar's: 10000/day or 10000/month.",
 };
 
 /// Value is out of bounds.
@@ -504,6 +504,51 @@ pub static OUT_OF_BOUNDS: Entry = Entry {
     title: "Value is out of bounds",
     caller: "",
     operator: "The value would switch the protection off, or make it pointless.",
+};
+
+/// A header field alone limits nobody.
+pub static HEADER_ALONE: Entry = Entry {
+    id: "PC-1705",
+    status: None,
+    title: "A header field alone limits nobody",
+    caller: "",
+    operator: "Callers write what they like into their header fields, so a limit per field needs one beside it that they cannot choose.",
+};
+
+/// No store for shared limits.
+pub static NO_LIMIT_STORE: Entry = Entry {
+    id: "PC-1706",
+    status: None,
+    title: "No store for shared limits",
+    caller: "",
+    operator: "A limit is shared, but `shared_limits` names no store to share it through.",
+};
+
+/// Not a store for shared limits.
+pub static BAD_STORE: Entry = Entry {
+    id: "PC-1707",
+    status: None,
+    title: "Not a store for shared limits",
+    caller: "",
+    operator: "The store is `redis://HOST:PORT` or `rediss://HOST:PORT`, with its password by reference.",
+};
+
+/// Not a file of countries.
+pub static BAD_GEOIP: Entry = Entry {
+    id: "PC-1708",
+    status: None,
+    title: "Not a file of countries",
+    caller: "",
+    operator: "The file that `geoip` names is not in the MaxMind DB format, or is damaged.",
+};
+
+/// No file of countries.
+pub static NO_GEOIP: Entry = Entry {
+    id: "PC-1709",
+    status: None,
+    title: "No file of countries",
+    caller: "",
+    operator: "Rules for countries need a file that tells the countries of addresses.",
 };
 
 /// All of them, in order.
@@ -564,4 +609,9 @@ pub static ALL: &[&Entry] = &[
     &BAD_SIZE,
     &BAD_RATE,
     &OUT_OF_BOUNDS,
+    &HEADER_ALONE,
+    &NO_LIMIT_STORE,
+    &BAD_STORE,
+    &BAD_GEOIP,
+    &NO_GEOIP,
 ];

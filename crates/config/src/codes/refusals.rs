@@ -250,13 +250,49 @@ pub static BAD_EVALUATION_REQUEST: Entry = Entry {
     operator: "A service asked for a decision in a form that is not that of the AuthZEN Authorization API 1.0.",
 };
 
+/// Address is not let in.
+pub static FOREIGN_ADDRESS: Entry = Entry {
+    id: "PC-0390",
+    status: Some(403),
+    title: "Address is not let in",
+    caller: "Call from a network that this API allows.",
+    operator: "The API's `addresses` do not let the client's address in. Behind `trusted_proxies` it is the one that they name.",
+};
+
 /// Too many requests.
 pub static RATE_LIMITED: Entry = Entry {
     id: "PC-0401",
     status: Some(429),
     title: "Too many requests",
     caller: "Try again after the Retry-After time.",
-    operator: "A rate of the API's `limits` is used up for this caller.",
+    operator: "A limit of the API or route is used up for this caller; the access log's `reason` names it.",
+};
+
+/// Too many failed authentications.
+pub static TOO_MANY_FAILURES: Entry = Entry {
+    id: "PC-0402",
+    status: Some(429),
+    title: "Too many failed authentications",
+    caller: "Check the credential, and try again after the Retry-After time.",
+    operator: "`limits.failed_authentication` is used up for this address or credential, so no credential that is not known yet is looked at.",
+};
+
+/// Address is shut out for a while.
+pub static BANNED: Entry = Entry {
+    id: "PC-0403",
+    status: Some(429),
+    title: "Address is shut out for a while",
+    caller: "Try again after the Retry-After time.",
+    operator: "The address went on failing to authenticate past `limits.failed_authentication.ban_after`. New connections from it are closed at once.",
+};
+
+/// Limits cannot be counted now.
+pub static LIMITS_UNAVAILABLE: Entry = Entry {
+    id: "PC-0404",
+    status: Some(503),
+    title: "Limits cannot be counted now",
+    caller: "Try again after the Retry-After time.",
+    operator: "The store of `shared_limits` does not answer, and `on_store_failure` is `deny`.",
 };
 
 /// Upstream cannot be reached.
@@ -302,6 +338,15 @@ pub static INTERNAL: Entry = Entry {
     title: "Internal error",
     caller: "Report the request_id to the operator.",
     operator: "A fault of Portcullis itself. Please report it with the log line of this request_id.",
+};
+
+/// Short of memory.
+pub static OUT_OF_MEMORY: Entry = Entry {
+    id: "PC-0602",
+    status: Some(503),
+    title: "Short of memory",
+    caller: "Try again after the Retry-After time.",
+    operator: "The process takes more than 95 % of `limits.memory`, or of its cgroup's limit. Past 85 % new connections are closed.",
 };
 
 /// Not as the contract says.
@@ -396,12 +441,17 @@ pub static ALL: &[&Entry] = &[
     &BODY_NOT_JUDGED,
     &ANSWER_NOT_JUDGED,
     &BAD_EVALUATION_REQUEST,
+    &FOREIGN_ADDRESS,
     &RATE_LIMITED,
+    &TOO_MANY_FAILURES,
+    &BANNED,
+    &LIMITS_UNAVAILABLE,
     &UPSTREAM_UNREACHABLE,
     &UPSTREAM_TIMEOUT,
     &UPSTREAM_BROKE,
     &UPSTREAM_FULL,
     &INTERNAL,
+    &OUT_OF_MEMORY,
     &BROKEN_CONTRACT,
     &AMBIGUOUS_JSON,
     &WRONG_MEDIA_TYPE,

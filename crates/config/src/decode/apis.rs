@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, contracts, cors, every, policies, routes, some_items, template,
+    Context, addresses, catch_alls, contracts, cors, limits, policies, routes, some_items, template,
     upstreams::{self, Upstreams},
-    values,
 };
 use crate::{
     Api, Contract, HostPattern, IssuerName, Methods, PathTemplate, Route, Segment, codes::diagnostics, yaml::Node,
@@ -18,6 +17,10 @@ pub(super) struct Known<'k> {
     pub(super) certificates: bool,
     /// Names of roles; `None` without policies.
     pub(super) roles: Option<&'k BTreeSet<String>>,
+    /// Whether limits can be shared.
+    pub(super) store: bool,
+    /// Whether countries of addresses are known.
+    pub(super) countries: bool,
 }
 
 pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Api>> {
@@ -32,6 +35,7 @@ pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Ap
             shadowed(cx, node, api, other);
         }
     }
+    catch_alls::check(cx, &placed);
     decoded.into_iter().collect()
 }
 
@@ -39,8 +43,8 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let host = node.get("host").map_or(Some(HostPattern::Any), |n| host(cx, n));
     let prefix = node.get("path").map_or(Some("/".into()), |n| prefix(cx, n));
     let upstream = node.get("upstream").and_then(|n| upstreams::of_api(cx, n, known.upstreams));
-    let limits = node.get("limits").map(Node::items).unwrap_or_default();
-    let rate_limits = every(limits, |n| values::rate_limit(cx, n));
+    let limits = limits::of(cx, node, known.store);
+    let addresses = addresses::rules(cx, node.get("addresses"), known.countries);
     let cors = node.get("cors").map(|n| cors::rules(cx, n));
     let policies_off = node.get("policies").map(|n| policies::off(cx, n, known));
     let contract = match (node.get("contract"), &prefix) {
@@ -63,6 +67,8 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     policies::check_parameters(cx, node, routes.iter().flatten());
     let name = node.get("name")?.text()?.to_owned();
     let routes: Option<Vec<Route>> = routes.into_iter().collect();
+    let (limits, routes) = (limits?, routes?);
+    limits::check_together(cx, node, &limits, &routes)?;
     let cors = match cors {
         None => None,
         Some(cors) => Some(cors?),
@@ -76,8 +82,9 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
         host: host?,
         path,
         upstream: upstream?,
-        routes: routes?,
-        rate_limits: rate_limits?,
+        routes,
+        addresses: addresses?,
+        limits,
         cors,
         contract: contract?,
         policies_off,

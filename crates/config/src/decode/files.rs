@@ -6,12 +6,12 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
 
 use super::Context;
-use crate::{Certificate, codes::diagnostics, yaml::Node};
+use crate::{Certificate, codes::diagnostics, load, yaml::Node};
 
 /// The bytes of the file that `node` names.
 pub(super) fn read(cx: &Context, node: &Node, path: &str) -> Option<Zeroizing<Vec<u8>>> {
     cx.files.borrow_mut().push(cx.base.join(path));
-    match std::fs::read(cx.base.join(path)) {
+    match load::bounded(&cx.base.join(path)) {
         Ok(bytes) => Some(Zeroizing::new(bytes)),
         Err(error) => {
             let help = "Check the path (it starts at the folder of this file) and who may read it.";
@@ -41,7 +41,7 @@ pub(super) fn secret(cx: &Context, node: &Node) -> Option<Zeroizing<Vec<u8>>> {
         Some(("credential", name)) => {
             let plain_name = !name.is_empty() && !name.contains('/') && name != "..";
             let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|_| plain_name);
-            let value = folder.and_then(|dir| std::fs::read(std::path::Path::new(&dir).join(name)).ok());
+            let value = folder.and_then(|dir| load::bounded(&std::path::Path::new(&dir).join(name)).ok());
             unset_if_none(cx, node, value.map(Zeroizing::new), &format!("there is no credential `{name}`"))
         }
         _ => {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Context, reason, values};
-use crate::{AccessLog, GlobalLimits, Monitoring, Traces, codes::diagnostics, yaml::Node};
+use crate::{
+    AccessLog, FailedAuthentication, GlobalLimits, Monitoring, Rate, TraceContext, Traces, codes::diagnostics,
+    yaml::Node,
+};
 
 const MAX_WORKERS: usize = 1024;
 
@@ -27,6 +30,23 @@ pub(super) fn limits(cx: &Context, node: Option<&Node>) -> GlobalLimits {
         connections_per_address: read.count("connections_per_address", 256, 100_000),
         http2_streams: read.count("http2_streams", 100, 1_000),
         token_bytes: read.size("token_bytes", 8 << 10, 64 << 10),
+        buckets: read.count("buckets", 1 << 20, 1 << 26),
+        memory: read.get("memory").and_then(|n| values::size(cx, n)),
+        failed_authentication: failed_authentication(cx, node.and_then(|node| node.get("failed_authentication"))),
+    }
+}
+
+/// What is wrong is reported and then keeps its default.
+fn failed_authentication(cx: &Context, node: Option<&Node>) -> FailedAuthentication {
+    let rate = |key: &str, requests, seconds| {
+        let given = node.and_then(|node| node.get(key)).and_then(|n| values::rate(cx, n));
+        given.unwrap_or(Rate { requests, period: Duration::from_secs(seconds) })
+    };
+    FailedAuthentication {
+        per_address: rate("per_address", 60, 60),
+        per_credential: rate("per_credential", 10, 60),
+        ban_after: rate("ban_after", 300, 3_600),
+        ban: Limits { cx, node }.time("ban", 300, 86_400),
     }
 }
 
@@ -102,6 +122,19 @@ pub(super) fn monitoring(cx: &Context, node: Option<&Node>) -> Monitoring {
         address: get("address").and_then(|address| monitoring_address(cx, address)),
         access_log: get("access_log").and_then(|log| access_log(cx, log)).unwrap_or(AccessLog::Stdout),
         traces: get("traces").and_then(|traces| self::traces(cx, traces)),
+        trace_context: get("trace_context").map_or(TraceContext::TrustedProxies, |n| trace_context(cx, n)),
+    }
+}
+
+fn trace_context(cx: &Context, node: &Node) -> TraceContext {
+    match node.text() {
+        Some("anyone") => TraceContext::Anyone,
+        Some("trusted_proxies") | None => TraceContext::TrustedProxies,
+        Some(other) => {
+            let message = format!("`{other}` is not whose traces go on");
+            cx.report(&diagnostics::BAD_CHOICE, node.span, message, "Write `trusted_proxies` or `anyone`.");
+            TraceContext::TrustedProxies
+        }
     }
 }
 

@@ -5,16 +5,16 @@ use std::{collections::HashSet, net::SocketAddr};
 use base64::{Engine, engine::general_purpose};
 use ipnet::IpNet;
 
-use super::{Context, every, files, reason, some_items, values};
+use super::{Context, addresses, every, files, reason, some_items, values};
 use crate::{
     Certificate, CertificateClient, CertificateIdentity, ClientCertificates, Listener, ListenerSecurity, ListenerTls,
     codes::diagnostics, yaml::Node,
 };
 
-pub(super) fn all(cx: &Context, node: &Node) -> Option<Vec<Listener>> {
+pub(super) fn all(cx: &Context, node: &Node, has_countries: bool) -> Option<Vec<Listener>> {
     let mut seen = HashSet::new();
     every(some_items(cx, node, "listeners")?, |item| {
-        let listener = one(cx, item)?;
+        let listener = one(cx, item, has_countries)?;
         if seen.insert(listener.address) {
             return Some(listener);
         }
@@ -29,7 +29,7 @@ pub(super) fn ask_for_certificates(listeners: &Node) -> bool {
     listeners.items().iter().any(|l| l.get("tls").is_some_and(|tls| tls.get("client_certificates").is_some()))
 }
 
-fn one(cx: &Context, node: &Node) -> Option<Listener> {
+fn one(cx: &Context, node: &Node, has_countries: bool) -> Option<Listener> {
     let address = node.get("address").and_then(|address| parse_address(cx, address));
     let security = security(cx, node, address);
     let proxies = node.get("proxy_protocol").map(|node| proxies(cx, node));
@@ -37,7 +37,8 @@ fn one(cx: &Context, node: &Node) -> Option<Listener> {
         None => None,
         Some(proxies) => Some(proxies?),
     };
-    Some(Listener { address: address?, security: security?, proxies })
+    let addresses = addresses::rules(cx, node.get("addresses"), has_countries);
+    Some(Listener { address: address?, security: security?, proxies, addresses: addresses? })
 }
 
 /// The networks that PROXY headers are believed from.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, apis::Known, cors, every, policies, reason, some_items, template, values};
+use super::{Context, apis::Known, cors, every, limits, policies, reason, some_items, template, values};
 use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, WebSocket, codes::diagnostics, yaml::Node};
 
 const MAX_BODY: u64 = 1 << 20; // limits: body
@@ -21,6 +21,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
     let name = node.get("match")?.text()?.to_owned();
     let policy =
         policies::route(cx, &policies::Place { node, api, known, name: &name }, matched.as_ref(), access.as_ref());
+    let limits = limits::of(cx, node, known.store);
+    let cost = node.get("cost").map_or(Some(1), |n| limits::cost(cx, n));
     let (methods, template) = matched?;
     Some(Route {
         name,
@@ -36,6 +38,8 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
         },
         policy: policy.ok()?,
         serves: serves?,
+        limits: limits?,
+        cost: cost?,
     })
 }
 

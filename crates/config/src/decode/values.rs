@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Context;
-use crate::{RateLimit, RateSubject, Scope, codes::diagnostics, yaml::Node};
+use crate::{Rate, Scope, codes::diagnostics, yaml::Node};
 
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -54,30 +54,26 @@ pub(super) fn size(cx: &Context, node: &Node) -> Option<u64> {
     parsed
 }
 
-/// `{ per: client, rate: 100/minute }`.
-pub(super) fn rate_limit(cx: &Context, node: &Node) -> Option<RateLimit> {
-    let per = node.get("per").and_then(|per| match per.text()? {
-        "client" => Some(RateSubject::Client),
-        "address" => Some(RateSubject::Address),
-        other => {
-            let message = format!("`{other}` is nothing that requests are counted by");
-            cx.report(&diagnostics::BAD_CHOICE, per.span, message, "Write `client` or `address`.");
-            None
-        }
-    });
-    let rate = node.get("rate").and_then(|rate| {
-        let parsed = rate.text().and_then(parse_rate);
-        if let (None, Some(text)) = (parsed, rate.text()) {
-            let help = "Write requests in a period, such as `100/minute` (second, minute, hour, day).";
-            cx.report(&diagnostics::BAD_RATE, rate.span, format!("`{text}` is not a rate"), help);
-        }
-        parsed
-    });
-    let (per, (requests, period)) = (per?, rate?);
-    Some(RateLimit { per, requests, period })
+/// Requests a second at most: past it a nanosecond is too coarse to count by.
+const FASTEST: u64 = 1_000_000;
+
+/// `100/minute`.
+pub(super) fn rate(cx: &Context, node: &Node) -> Option<Rate> {
+    let text = node.text()?;
+    let Some(rate) = parse_rate(text) else {
+        let help = "Write requests in a period, such as `100/minute` (second, minute, hour, day).";
+        cx.report(&diagnostics::BAD_RATE, node.span, format!("`{text}` is not a rate"), help);
+        return None;
+    };
+    if rate.requests / rate.period.as_secs().max(1) > FASTEST {
+        let help = format!("Write at most {FASTEST} a second, or leave the limit out.");
+        cx.report(&diagnostics::OUT_OF_BOUNDS, node.span, format!("`{text}` limits nothing"), help);
+        return None;
+    }
+    Some(rate)
 }
 
-fn parse_rate(text: &str) -> Option<(u64, Duration)> {
+fn parse_rate(text: &str) -> Option<Rate> {
     let (requests, period) = text.split_once('/')?;
     let requests = requests.parse().ok().filter(|n| *n > 0)?;
     let seconds = match period {
@@ -87,7 +83,7 @@ fn parse_rate(text: &str) -> Option<(u64, Duration)> {
         "day" => 86_400,
         _ => return None,
     };
-    Some((requests, Duration::from_secs(seconds)))
+    Some(Rate { requests, period: Duration::from_secs(seconds) })
 }
 
 /// A list of CIDR networks; absent means none. Those that are wrong are reported.

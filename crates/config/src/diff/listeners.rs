@@ -7,14 +7,18 @@ use rustls_pki_types::CertificateDer;
 
 use crate::{Config, Listener, ListenerSecurity, Monitoring};
 
-use super::{Change, Verdict, anchors};
+use super::{Change, Verdict, addresses, anchors};
 
 /// Compares where connections are accepted, and what is believed about their peers.
 pub(super) fn compare(old: &Config, new: &Config) -> Vec<Change> {
     let mut changes = Vec::new();
     for listener in &new.listeners {
         match at(old, listener.address) {
-            Some(before) => changes.extend(security(before, listener)),
+            Some(before) => {
+                changes.extend(security(before, listener));
+                let subject = format!("listener {}", listener.address);
+                changes.extend(addresses::compare(&subject, &before.addresses, &listener.addresses));
+            }
             None => changes.push(change(Verdict::Opened, listener, "not there", protection(listener), "it is new")),
         }
         changes.extend(client_anchors(old, listener));

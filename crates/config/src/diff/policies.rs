@@ -32,6 +32,24 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Change> {
     changes
 }
 
+/// Bindings, mappings, and the routes that both files have under one name.
+pub(super) fn of_facts_and_routes(old: &Config, new: &Config) -> Vec<Change> {
+    let mut changes = match (&old.policies, &new.policies) {
+        (Some(before), Some(after)) => bindings(before, after).into_iter().chain(claims(before, after)).collect(),
+        (None, _) | (_, None) => Vec::new(),
+    };
+    for (api, route) in old.apis.iter().flat_map(|api| api.routes.iter().map(move |route| (api, route))) {
+        let after = new.apis.iter().find(|one| one.name == api.name);
+        let after = after.and_then(|api| api.routes.iter().find(|one| one.name == route.name));
+        for Difference { key, verdict, before, after } in after.map(|after| of_routes(route, after)).unwrap_or_default()
+        {
+            let subject = format!("{} {}", api.name, route.name);
+            changes.push(change(verdict, subject, format!("{key} {before}"), format!("{key} {after}")));
+        }
+    }
+    changes
+}
+
 /// Actions of routes that were there before without policies: these now ask for more, whatever their policies permit.
 fn judged_only_now<'n>(old: &Config, new: &'n Config) -> BTreeSet<&'n str> {
     let routes =

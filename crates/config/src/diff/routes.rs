@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Change, Verdict,
+    Change, Verdict, addresses,
     callers::{self, Caller, Decision, Kind},
     cell::{Answers, Cell, METHODS, Row},
     contracts, issuers, limits, reasons, rules, upstreams,
@@ -157,6 +157,9 @@ impl<'c> Pair<'c> {
         let mut changes = rules::compare(&cell.subject(), cell.example().as_deref(), before.route, after.route);
         changes.extend(limits::of_apis(before.api, after.api));
         changes.extend(contracts::of_apis(before.api, after.api));
+        let (old, new) = (&before.api.addresses, &after.api.addresses);
+        changes.extend(addresses::compare(&limits::apis(before.api, after.api), old, new));
+        changes.extend(limits::of_routes(&cell.subject(), before.route, after.route));
         changes.extend(upstreams::compare(before.api, after.api));
         for kind in &cell.kept {
             if let (Kind::Token(iss), Some(old), Some(new)) = (kind, methods_of(before), methods_of(after)) {

@@ -29,6 +29,8 @@ pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &R
         websocket: _,
         policy: _,
         serves: _,
+        limits: _,
+        cost: _,
     } = old;
     let sizes = Difference::of("body", (old.max_body, bytes(old.max_body)), (new.max_body, bytes(new.max_body)));
     let timed = |route: &Route| (route.response_timeout, time(route.response_timeout));

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr};
 use ipnet::IpNet;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::Scope;
+use super::{AddressRules, Scope};
 
 /// One address on which the gateway accepts connections.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Listener {
     /// Networks of proxies in front, every connection of which begins with a PROXY header that says for whom it is;
     /// nobody else may connect. `None` takes connections as they come.
     pub proxies: Option<Vec<IpNet>>,
+    /// Clients that may connect; behind such a proxy, those that it names.
+    pub addresses: AddressRules,
 }
 
 /// How bytes on a listener are protected.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::HeaderName;
-use policy::{Attribute, Engine, Kind, Model, cases::Cases};
+use policy::{Attribute, Engine, Fact, Kind, Model, cases::Cases};
 
 use super::IssuerName;
 
@@ -99,31 +99,6 @@ pub struct Binding {
     pub tenant: Option<String>,
     /// Attributes.
     pub attributes: Vec<(String, Fact)>,
-}
-
-/// A fact's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// Text.
-    String(String),
-    /// A whole number.
-    Long(i64),
-    /// True or false.
-    Bool(bool),
-    /// A set of texts.
-    Strings(Vec<String>),
-}
-
-impl Fact {
-    /// The same, borrowed.
-    pub fn value(&self) -> policy::Value<'_> {
-        match self {
-            Self::String(text) => policy::Value::String(text),
-            Self::Long(number) => policy::Value::Long(*number),
-            Self::Bool(truth) => policy::Value::Bool(*truth),
-            Self::Strings(texts) => policy::Value::Strings(texts.iter().map(String::as_str).collect()),
-        }
-    }
 }
 
 /// What policies are told of a route's requests.

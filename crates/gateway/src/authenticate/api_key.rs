@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    Caller,
+    Caller, Strictness,
     verified::{CachedKey, KEY_FRESH_SECONDS, KEY_STALE_SECONDS},
 };
-use crate::{gate::Gate, refusal::Refusal, watch::unix_now};
+use crate::{gate::Gate, policies::Facts, refusal::Refusal, watch::unix_now};
 
 /// Proves an API key (401), or says that this cannot be done now (503).
-pub(super) async fn prove(gate: &Gate, text: &str) -> Result<Arc<Caller>, Refusal> {
+pub(super) async fn prove(gate: &Gate, text: &str, strictness: &Strictness<'_>) -> Result<Arc<Caller>, Refusal> {
     let sources = &gate.snapshot.sources;
     let digest = (sources.parse_key)(text).ok_or(Refusal::BadApiKey)?;
     let now = unix_now();
@@ -20,12 +20,17 @@ pub(super) async fn prove(gate: &Gate, text: &str) -> Result<Arc<Caller>, Refusa
         sources.keys.used(&key.caller.credential, now);
         return Ok(Arc::clone(&key.caller));
     }
+    strictness.check(&digest)?;
     match sources.keys.find(digest).await {
         Ok(Some(known)) if known.expires > now => {
             sources.keys.used(&known.id, now);
             let caller = match cached {
                 Some(key) => key.caller,
-                None => Caller::new("api_key", known.owner, known.id, known.scopes),
+                None => {
+                    let facts = Facts::of_key(known.roles, known.tenant);
+                    let facts = gate.snapshot.policies.as_ref().map(|_| Box::new(facts));
+                    Caller::new("api_key", known.owner, known.id, known.scopes, facts)
+                }
             };
             gate.verified
                 .keep_key(digest, CachedKey { caller: Arc::clone(&caller), epoch, seen: now, expires: known.expires });

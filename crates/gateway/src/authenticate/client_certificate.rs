@@ -30,12 +30,25 @@ impl CertificateHolder {
         challenge: Challenge,
     ) -> Result<Arc<Caller>, Refusal> {
         match self {
-            Self::Client(caller, known_by) => {
-                let in_force = rules.is_some_and(|rules| Arc::ptr_eq(rules, known_by) || rules == known_by);
-                if in_force { Ok(Arc::clone(caller)) } else { Err(Refusal::UnknownCertificate) }
+            Self::Client(caller, _) => {
+                if self.is_known(rules) {
+                    Ok(Arc::clone(caller))
+                } else {
+                    Err(Refusal::UnknownCertificate)
+                }
             }
             Self::Unknown => Err(Refusal::UnknownCertificate),
             Self::Nobody => Err(Refusal::NoCredential(challenge)),
+        }
+    }
+}
+
+impl CertificateHolder {
+    /// Whether it is one of the clients that `rules`, those in force, know.
+    pub(crate) fn is_known(&self, rules: Option<&Arc<ClientCertificates>>) -> bool {
+        match self {
+            Self::Client(_, known_by) => rules.is_some_and(|rules| Arc::ptr_eq(rules, known_by) || rules == known_by),
+            Self::Unknown | Self::Nobody => false,
         }
     }
 }
@@ -50,7 +63,9 @@ pub(crate) fn identify(leaf: &CertificateDer<'_>, rules: Option<&Arc<ClientCerti
     match (matching.next(), matching.next()) {
         (Some(client), None) => {
             let (name, scopes) = (client.name.clone(), client.scopes.clone());
-            CertificateHolder::Client(Caller::new("client_certificate", name.clone(), name, scopes), Arc::clone(rules))
+            // What the configuration binds to the name is looked up when it counts: it may change while the connection lasts.
+            let caller = Caller::new("client_certificate", name.clone(), name, scopes, None);
+            CertificateHolder::Client(caller, Arc::clone(rules))
         }
         _ => CertificateHolder::Unknown,
     }

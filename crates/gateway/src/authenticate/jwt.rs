@@ -2,15 +2,23 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use config::{Issuer, IssuerName, Method, Scope};
 use jose::jwt::{Claims, Invalid, Unverified};
 
-use super::{Caller, verified::CachedToken};
-use crate::{gate::Gate, refusal::Refusal, watch::unix_now};
+use super::{
+    Caller,
+    strictness::{Strictness, sha256},
+    verified::CachedToken,
+};
+use crate::{gate::Gate, policies::Facts, refusal::Refusal, watch::unix_now};
 
 /// Proves a token by the rules of its issuer (401), or says that this cannot be done now (503).
-pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc<Caller>, Refusal> {
+pub(super) async fn prove(
+    gate: &Gate,
+    by: &[Method],
+    token: &str,
+    strictness: &Strictness<'_>,
+) -> Result<Arc<Caller>, Refusal> {
     if token.len() > gate.snapshot.limits.token_bytes {
         return Err(Refusal::BadToken(Invalid::TooLong.reason()));
     }
@@ -18,18 +26,17 @@ pub(super) async fn prove(gate: &Gate, by: &[Method], token: &str) -> Result<Arc
     if let Some(caller) = remembered(gate, by, &digest) {
         return Ok(caller);
     }
+    strictness.check(&digest)?;
     let issuer = choose(gate, by, token)?;
     // Boxed, as it is rare: a remembered token does not carry its state.
     let (claims, epoch) = Box::pin(verify(gate, issuer, token)).await?;
     let until = claims.expires.saturating_add(issuer.validation.skew.as_secs());
-    let caller = caller(&issuer.name, claims);
+    let counted = gate.snapshot.limiter.claims.iter();
+    let counted = counted.filter_map(|name| Some((name.clone(), claims.all.get(name)?.clone()))).collect();
+    let caller = Caller::with_claims(caller(gate, &issuer.name, claims), counted);
     gate.verified
         .keep_token(digest, CachedToken { caller: Arc::clone(&caller), issuer: issuer.name.clone(), epoch, until });
     Ok(caller)
-}
-
-fn sha256(token: &str) -> Option<[u8; 32]> {
-    digest::digest(&digest::SHA256, token.as_bytes()).as_ref().try_into().ok()
 }
 
 fn names(by: &[Method]) -> impl Iterator<Item = &IssuerName> {
@@ -74,8 +81,10 @@ async fn verify(gate: &Gate, issuer: &Issuer, token: &str) -> Result<(Claims, u6
     }
 }
 
-fn caller(issuer: &IssuerName, claims: Claims) -> Arc<Caller> {
+fn caller(gate: &Gate, issuer: &IssuerName, claims: Claims) -> Arc<Caller> {
+    let policies = gate.snapshot.policies.as_ref();
+    let facts = policies.map(|policies| Box::new(Facts::of_token(&claims, policies.claims.get(issuer))));
     let subject = claims.subject.or(claims.client_id).unwrap_or_default();
     let scopes = claims.scopes.into_iter().map(Scope).collect();
-    Caller::new("jwt", subject, issuer.0.clone(), scopes)
+    Caller::new("jwt", subject, issuer.0.clone(), scopes, facts)
 }

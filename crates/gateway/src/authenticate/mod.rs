@@ -4,12 +4,14 @@ mod api_key;
 mod client_certificate;
 mod credential;
 mod jwt;
+mod strictness;
 mod verified;
 
 use std::sync::{Arc, Mutex};
 
 use config::{Access, Method, Scope};
 use http::HeaderValue;
+use serde_json::{Map, Value};
 
 pub(crate) use client_certificate::{CertificateHolder, identify as identify_certificate};
 pub(crate) use verified::Verified;
@@ -18,10 +20,12 @@ use crate::{
     canonical::Canonical,
     gate::Gate,
     listen::Peer,
+    policies::Facts,
     refusal::{Challenge, Refusal},
     route::{Route, Routed},
 };
 use credential::Credential;
+use strictness::Strictness;
 
 /// Somebody who proved who they are.
 #[derive(Debug)]
@@ -36,6 +40,10 @@ pub(crate) struct Caller {
     pub(crate) limit_key: String,
     /// Scopes they hold.
     pub(crate) scopes: Vec<Scope>,
+    /// What their credential says to policies, if there are any.
+    pub(crate) facts: Option<Box<Facts>>,
+    /// Claims of their token that limits count by.
+    pub(crate) claims: Map<String, Value>,
     /// Identity tokens made for them lately, by API.
     pub(crate) assertions: Mutex<Vec<Assertion>>,
 }
@@ -49,13 +57,29 @@ pub(crate) struct Assertion {
 }
 
 impl Caller {
-    fn new(method: &'static str, subject: String, credential: String, scopes: Vec<Scope>) -> Arc<Self> {
+    fn new(
+        method: &'static str,
+        subject: String,
+        credential: String,
+        scopes: Vec<Scope>,
+        facts: Option<Box<Facts>>,
+    ) -> Arc<Self> {
         let limit_key = match method {
             // Subjects are unique only within their issuer.
             "jwt" => format!("{method} {credential} {subject}"),
             _ => format!("{method} {subject}"),
         };
-        Arc::new(Self { method, subject, credential, limit_key, scopes, assertions: Mutex::default() })
+        let (claims, assertions) = (Map::new(), Mutex::default());
+        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, claims, assertions })
+    }
+
+    /// The same, with claims of the token.
+    fn with_claims(caller: Arc<Self>, claims: Map<String, Value>) -> Arc<Self> {
+        // It was made a moment ago, and nobody else has it.
+        match Arc::try_unwrap(caller) {
+            Ok(caller) => Arc::new(Self { claims, ..caller }),
+            Err(shared) => shared,
+        }
     }
 }
 
@@ -88,10 +112,15 @@ pub(crate) async fn identify(gate: &Gate, peer: &Peer, routed: Routed) -> Result
 
 async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -> Result<Arc<Caller>, Refusal> {
     let sources = &gate.snapshot.sources;
+    let strictness = Strictness { gate, peer, headers: &canonical.headers };
     match Credential::presented(&canonical.headers, sources.key_prefix)? {
-        Some(Credential::ApiKey(text)) if by.contains(&Method::ApiKey) => api_key::prove(gate, text).await,
+        Some(Credential::ApiKey(text)) if by.contains(&Method::ApiKey) => {
+            let proved = api_key::prove(gate, text, &strictness).await;
+            proved.inspect_err(|refusal| strictness.note(text, refusal))
+        }
         Some(Credential::Token(token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => {
-            jwt::prove(gate, by, token).await
+            let proved = jwt::prove(gate, by, token, &strictness).await;
+            proved.inspect_err(|refusal| strictness.note(token, refusal))
         }
         None if by.contains(&Method::ClientCertificate) => {
             peer.certificate.prove(gate.snapshot.client_rules(peer.listener), challenge(by))

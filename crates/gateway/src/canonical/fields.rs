@@ -1,18 +1,31 @@
 //! Header fields: which are refused, and which never reach an upstream.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{gate::Limits, refusal::Refusal};
 
-/// Fields that decide over a request, so that two of them would be two requests in one.
-static SINGLE: [HeaderName; 6] = [
+/// Fields that decide over a request, so that two of them would be two requests in one: some servers take the first,
+/// some the last, some refuse both. But for the lists of conditions, RFC 9110 has one value for each.
+static SINGLE: [HeaderName; 16] = [
     header::HOST,
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
-    // Whether the body follows. nginx refuses two, and others do not.
+    // Whether the body follows.
     header::EXPECT,
     HeaderName::from_static("x-api-key"),
+    // Whether there is an answer, and which part of it.
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+    header::CONTENT_RANGE,
+    // Who asks, and from where: what logs and rules behind the gateway go by.
+    header::USER_AGENT,
+    header::REFERER,
+    header::MAX_FORWARDS,
 ];
 
 /// Refuses fields that servers read in different ways (400) and heads that are too large (431).
@@ -36,6 +49,18 @@ pub(super) fn check(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal>
     if repeated {
         return Err(Refusal::RepeatedField);
     }
+    Ok(())
+}
+
+/// Makes one field of the pieces that HTTP/2 may cut Cookie into (RFC 9113 §8.2.3: before a request goes on over
+/// HTTP/1.1). Servers take the first of several lines, or the last, or all of them.
+pub(super) fn join_cookies(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    if headers.keys_len() == headers.len() || headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return Ok(());
+    }
+    let pieces: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    let whole = HeaderValue::from_bytes(&pieces.join(b"; ".as_slice())).map_err(|_| Refusal::RepeatedField)?;
+    headers.insert(header::COOKIE, whole);
     Ok(())
 }
 
@@ -75,39 +100,47 @@ pub(crate) fn strip_for_upstream(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether no upstream sees a client's field of this name.
+pub(crate) fn is_stripped(name: &HeaderName) -> bool {
+    is_forbidden(name.as_str())
+}
+
 fn is_forbidden(name: &str) -> bool {
-    EXACT.binary_search(&name).is_ok()
+    is_forbidden_exactly(name)
         || (name.starts_with(['c', 'p', 'x']) && PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// Sorted.
-const EXACT: &[&str] = &[
-    "connection",
-    "forwarded",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "remote-user",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "true-client-ip",
-    "upgrade",
-    "via",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-host",
-    "x-original-method",
-    "x-original-uri",
-    "x-original-url",
-    "x-real-ip",
-    "x-request-id",
-    "x-rewrite-url",
-];
+/// A match is told apart by length first, which costs less than a search for the names that are not here.
+fn is_forbidden_exactly(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "forwarded"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "remote-user"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "true-client-ip"
+            | "upgrade"
+            | "via"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "x-http-method"
+            | "x-http-method-override"
+            | "x-method-override"
+            | "x-original-host"
+            | "x-original-method"
+            | "x-original-uri"
+            | "x-original-url"
+            | "x-real-ip"
+            | "x-request-id"
+            | "x-rewrite-url"
+    )
+}
 
 /// Beginning with `c`, `p` or `x`.
 const PREFIXES: &[&str] = &[
@@ -140,8 +173,8 @@ mod tests {
 
     #[test]
     fn the_forbidden_names_are_where_the_search_looks() {
-        assert!(EXACT.is_sorted() && PREFIXES.iter().all(|prefix| prefix.starts_with(['c', 'p', 'x'])));
-        assert!(EXACT.iter().chain(PREFIXES).all(|name| is_forbidden(name)));
+        assert!(PREFIXES.iter().all(|prefix| prefix.starts_with(['c', 'p', 'x']) && is_forbidden(prefix)));
+        assert!(["connection", "x-http-method-override", "te"].into_iter().all(is_forbidden));
     }
 
     #[test]
@@ -158,9 +191,21 @@ mod tests {
     fn a_deciding_field_comes_once() {
         let twice = headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]);
         assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)));
-        let twice = headers(&[("expect", "100-continue"), ("expect", "200-ok")]);
-        assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)));
+        for name in ["expect", "if-match", "if-none-match", "range", "user-agent"] {
+            let twice = headers(&[(name, "a"), (name, "b")]);
+            assert!(matches!(check(&twice, &Limits::default()), Err(Refusal::RepeatedField)), "{name}");
+        }
         assert!(check(&headers(&[("accept", "a"), ("accept", "b")]), &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn pieces_of_cookies_become_one_field() {
+        let mut cut = headers(&[("cookie", "a=b"), ("accept", "*/*"), ("cookie", "c=d; e=f")]);
+        join_cookies(&mut cut).unwrap();
+        assert_eq!(cut.get_all("cookie").iter().collect::<Vec<_>>(), ["a=b; c=d; e=f"]);
+        let mut whole = headers(&[("cookie", "a=b")]);
+        join_cookies(&mut whole).unwrap();
+        assert_eq!(whole, headers(&[("cookie", "a=b")]));
     }
 
     #[test]

@@ -4,13 +4,13 @@ mod fields;
 mod host;
 mod path;
 
-use http::{HeaderMap, Method, Request, header, uri::PathAndQuery};
+use http::{HeaderMap, Method, Request, header, request::Parts, uri::PathAndQuery};
 use hyper::body::Incoming;
 
 pub use path::{CanonicalPath, NotCanonical};
 
 use crate::{body::Inbound, gate::Limits, refusal::Refusal, tunnel::Wish};
-pub(crate) use fields::strip_for_upstream;
+pub(crate) use fields::{is_stripped, strip_for_upstream};
 pub(crate) use host::{Host, host_of};
 
 /// A request that has one meaning: nothing in it can be read two ways.
@@ -34,9 +34,19 @@ impl Canonical {
         limits: &Limits,
         key_prefix: &str,
     ) -> Result<Box<Self>, Refusal> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        Self::from_head(parts, |parts| Inbound::of(parts, body), limits, key_prefix)
+    }
+
+    /// The same, with a body that is taken once its framing is known to be sound.
+    pub(crate) fn from_head(
+        mut parts: Parts,
+        body: impl FnOnce(&Parts) -> Inbound,
+        limits: &Limits,
+        key_prefix: &str,
+    ) -> Result<Box<Self>, Refusal> {
         fields::check_framing(&parts.headers)?;
-        let body = Inbound::of(&parts, body);
+        let body = body(&parts);
         let wish = Wish::of(&mut parts);
         let wire = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         if wire.len() > limits.target_bytes {
@@ -47,6 +57,7 @@ impl Canonical {
             return Err(Refusal::BadTarget);
         }
         fields::check(&parts.headers, limits)?;
+        fields::join_cookies(&mut parts.headers)?;
         let host = host_of(&parts.uri, &parts.headers)?;
         let path = CanonicalPath::parse(parts.uri.path()).map_err(|_| Refusal::BadTarget)?;
         let query = parts.uri.query().map(path::check_query).transpose().map_err(|_| Refusal::BadTarget)?;
@@ -54,6 +65,8 @@ impl Canonical {
             return Err(Refusal::CredentialInUrl);
         }
         let target = match parts.uri.path_and_query() {
+            // `http://host` has no path, and nothing would be sent for it (RFC 9112 §3.2.1).
+            Some(_) if path.as_str() == "/" && query.is_none() => PathAndQuery::from_static("/"),
             Some(target) if target.path() == path.as_str() => target.clone(),
             Some(_) | None => assemble(path.as_str(), query)?,
         };
@@ -98,4 +111,27 @@ fn carries_credential(query: &str, key_prefix: &str) -> bool {
             let name = pair.split('=').next().unwrap_or_default();
             CREDENTIAL_PARAMETERS.iter().any(|known| known.eq_ignore_ascii_case(name))
         })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http::Uri;
+
+    use super::*;
+
+    fn target(raw: &'static str) -> String {
+        let request = Request::get(raw).header("host", "a.example").body(()).unwrap();
+        let canonical = Canonical::from_head(request.into_parts().0, |_| Inbound::none(), &Limits::default(), "key_");
+        Uri::from(canonical.unwrap().target).to_string()
+    }
+
+    #[test]
+    fn what_is_sent_has_a_path_even_where_the_target_had_none() {
+        assert_eq!(target("http://a.example"), "/");
+        assert_eq!(target("http://a.example/"), "/");
+        assert_eq!(target("/x/../"), "/");
+        assert_eq!(target("/x/../?a"), "/?a");
+        assert_eq!(target("http://a.example/x?a"), "/x?a");
+    }
 }

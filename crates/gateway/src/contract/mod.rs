@@ -15,7 +15,12 @@ use http_body::Body;
 pub(crate) use answer::Expected;
 
 use crate::{
-    access_log::Record, authenticate::Identified, body::Inbound, canonical::Canonical, gate::Gate, refusal::Refusal,
+    access_log::Record,
+    authenticate::Identified,
+    body::Inbound,
+    canonical::Canonical,
+    gate::Gate,
+    refusal::{Reason, Refusal},
     watch::unix_now,
 };
 
@@ -156,7 +161,10 @@ fn note(record: &mut Record, refusal: &Refusal) {
     if let Refusal::BrokenContract(found) = refusal {
         noted.request = found.to_vec();
     } else if noted.reason.is_none() {
-        noted.reason = Some(refusal.reason().unwrap_or(refusal.entry().id));
+        noted.reason = Some(match refusal.reason() {
+            Some(Reason::Word(word)) => word,
+            Some(Reason::Limit(_)) | None => refusal.entry().id,
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use config::{Listener, ListenerSecurity};
+use config::{AddressRules, Listener, ListenerSecurity};
 use http::HeaderValue;
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection, proxy_header};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
-    gate::Current,
+    gate::{Current, Gate},
     watch::{Pulse, Sweeper},
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Entrance {
     pub(crate) census: Arc<Census>,
     /// Where connections must come from, each with a PROXY header.
     proxies: Option<Vec<IpNet>>,
+    /// Clients that may connect.
+    addresses: AddressRules,
 }
 
 impl Entrance {
@@ -52,6 +54,7 @@ impl Entrance {
             http: connection::HttpLimits::from(limits),
             census: Arc::clone(census),
             proxies: listener.proxies.clone(),
+            addresses: listener.addresses.clone(),
         })
     }
 
@@ -110,12 +113,27 @@ pub(crate) async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Some(entrance) = current.gate().snapshot.entrances.get(position).map(Arc::clone) else { continue };
+        let gate = current.gate();
+        if !gate.snapshot.pressure.takes_connections() {
+            continue;
+        }
+        let Some(entrance) = gate.snapshot.entrances.get(position).map(Arc::clone) else { continue };
+        if entrance.proxies.is_none() && !is_welcome(&gate, &entrance, address.ip()) {
+            continue;
+        }
+        drop(gate);
         let Some(place) = entrance.admit(address.ip()) else { continue };
         let arrival = Arrival { current: Arc::clone(&current), place, position, address };
         let (sweeper, stop) = (Arc::clone(&sweeper), stop.clone());
         tokio::spawn(async move { greet(arrival, &entrance, &sweeper, stream, stop).await });
     }
+}
+
+/// Whether a client may connect: its address is let in, and not shut out for failing to authenticate again and again.
+fn is_welcome(gate: &Gate, entrance: &Entrance, address: IpAddr) -> bool {
+    let snapshot = &gate.snapshot;
+    entrance.addresses.admit(address, snapshot.countries.as_deref())
+        && snapshot.limiter.failures.admit(snapshot.limiter.now(), || address).is_ok()
 }
 
 /// What a handshake proved of a client.
@@ -158,6 +176,7 @@ impl Arrival {
             let header = tokio::time::timeout(entrance.handshake_timeout, proxy_header::read(stream));
             self.address = header.await.ok()?.ok()?.unwrap_or(self.address);
             self.place.name(self.address.ip()).then_some(())?;
+            is_welcome(&self.current.gate(), entrance, self.address.ip()).then_some(())?;
         }
         Some(self)
     }

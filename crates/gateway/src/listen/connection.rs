@@ -1,6 +1,10 @@
 //! HTTP on one connection, from its first byte to its last, and not longer than its signs of life allow.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{
     server::conn::{http1, http2},
@@ -12,7 +16,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{Peer, strict::Strict};
+use super::{Peer, aside::Aside, frames::Frames, strict::Strict};
 use crate::{
     pipeline,
     stream::{Begun, Watched},
@@ -102,7 +106,7 @@ where
 {
     let pulse = Arc::clone(&peer.pulse);
     let Some(stream) = begun(stream, &pulse, &mut stop).await else { return };
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&pulse)));
+    let io = TokioIo::new(Frames::new(Watched::new(stream, Arc::clone(&pulse))));
     let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -125,16 +129,31 @@ async fn left(stop: &mut Stop, linger: Duration) {
     tokio::time::sleep(linger).await;
 }
 
+/// What ends a connection before it is done.
+enum End {
+    Expired,
+    Left,
+}
+
 async fn until_done<C: Future>(
     mut connection: Pin<Box<C>>,
     pulse: &Pulse,
     left: impl Future<Output = ()>,
     shut_down: impl Fn(Pin<&mut C>),
 ) {
+    let end = pin!(async {
+        tokio::select! {
+            () = pulse.expired() => End::Expired,
+            () = left => End::Left,
+        }
+    });
     tokio::select! {
+        biased;
         _ = connection.as_mut() => return,
-        () = pulse.expired() => return,
-        () = left => shut_down(connection.as_mut()),
+        end = Aside::new(end) => match end {
+            End::Expired => return,
+            End::Left => shut_down(connection.as_mut()),
+        },
     }
     tokio::select! {
         _ = connection => {}

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr3};
 
 /// What follows bytes that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// They may be passed on.
     Sound,
     /// The byte at this place in a head is a fault.
@@ -21,7 +21,7 @@ pub(super) enum Verdict {
 
 /// Follows the messages of one direction of a connection, byte by byte.
 #[derive(Debug)]
-pub(super) struct Framing {
+pub(crate) struct Framing {
     at: At,
     previous: u8,
     head: Head,
@@ -134,12 +134,12 @@ impl Head {
 }
 
 impl Framing {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { at: At::Request { spaces: 0 }, previous: 0, head: Head::default() }
     }
 
     /// Follows bytes as they come. After a fault nothing more is followed.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> Verdict {
+    pub(crate) fn follow(&mut self, bytes: &[u8]) -> Verdict {
         let mut place = 0;
         while let Some(rest @ [byte, ..]) = bytes.get(place..) {
             let skipped = self.skip(rest);

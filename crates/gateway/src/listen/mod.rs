@@ -1,10 +1,12 @@
 //! Listeners: from a socket to a connection whose peer is known.
 
 mod accept;
+mod aside;
 mod authority;
 mod census;
 mod client_chain;
 mod connection;
+mod frames;
 mod framing;
 mod proxy_header;
 mod strict;
@@ -20,6 +22,9 @@ use http::HeaderValue;
 pub(crate) use accept::{Entrance, bind, serve, share};
 pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
+pub(crate) use framing::{Framing, Verdict};
+pub(crate) use proxy_header::source;
+pub(crate) use strict::Strict;
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
 use crate::{authenticate::CertificateHolder, gate::Current, watch::Pulse};

@@ -62,7 +62,10 @@ async fn read_line(stream: &mut TcpStream, header: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Whom a whole header names.
-pub(super) fn source(header: &[u8]) -> Result<Option<SocketAddr>> {
+pub(crate) fn source(header: &[u8]) -> Result<Option<SocketAddr>> {
+    if !header.starts_with(&SIGNATURE) && !is_line(header) {
+        return Err(malformed());
+    }
     match HeaderResult::parse(header) {
         HeaderResult::V1(Ok(header)) => match header.addresses {
             v1::Addresses::Tcp4(of) => Ok(Some((of.source_address, of.source_port).into())),
@@ -84,6 +87,13 @@ pub(super) fn source(header: &[u8]) -> Result<Option<SocketAddr>> {
         }
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => Err(malformed()),
     }
+}
+
+/// Words between spaces and one line end (§2.1). The library takes a CR for a space and a space for a CR, and a sign
+/// before a number.
+fn is_line(header: &[u8]) -> bool {
+    let words = header.strip_suffix(b"\r\n").unwrap_or_default();
+    !words.is_empty() && words.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'+')
 }
 
 fn malformed() -> Error {
@@ -116,9 +126,16 @@ mod tests {
 
     #[test]
     fn what_is_not_whole_or_not_understood_is_refused() {
-        for line in
-            ["PROXY TCP4 192.0.2.1 127.0.0.1 12345\r\n", "PROXY TCP4 a b 1 2\r\n", "PROXY \r\n", "GET / HTTP/1.1\r\n"]
-        {
+        for line in [
+            "PROXY TCP4 192.0.2.1 127.0.0.1 12345\r\n",
+            "PROXY TCP4 a b 1 2\r\n",
+            "PROXY \r\n",
+            "GET / HTTP/1.1\r\n",
+            "PROXY TCP4 192.0.2.1 127.0.0.1 1 2 \n",
+            "PROXY TCP4 192.0.2.1\r127.0.0.1 1 2\r\n",
+            "PROXY TCP4 192.0.2.1 127.0.0.1 +1 2\r\n",
+            "PROXY UNKNOWN\n",
+        ] {
             assert!(source(line.as_bytes()).is_err(), "{line}");
         }
         let cut_value = [&IPV4[..], &[0x02, 0, 9], b"a.b"].concat();

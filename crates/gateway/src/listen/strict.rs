@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::framing::{Framing, Verdict};
 
 /// A stream that breaks off what is framed wrongly, in such a way that the library answers 400 and closes.
-pub(super) struct Strict<S> {
+pub(crate) struct Strict<S> {
     inner: S,
     framing: Framing,
     /// Another protocol has taken over.
@@ -25,7 +25,7 @@ pub(super) struct Strict<S> {
 }
 
 impl<S> Strict<S> {
-    pub(super) fn new(inner: S, tunnel: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(inner: S, tunnel: Arc<AtomicBool>) -> Self {
         Self { inner, framing: Framing::new(), tunnel, ending: None }
     }
 }

@@ -13,6 +13,7 @@ use http::Method;
 use crate::{
     canonical::{Canonical, Host},
     cors::Cors,
+    limit::Rules,
     metrics::Labels,
     refusal::Refusal,
 };
@@ -35,6 +36,10 @@ pub(crate) struct Route {
     pub(crate) contract: Option<Arc<config::Contract>>,
     /// What its template says of the paths it takes.
     pub(crate) paths: Paths,
+    /// Clients that may ask for it; `None` are all.
+    pub(crate) addresses: Option<Arc<config::AddressRules>>,
+    /// Limits that count its requests.
+    pub(crate) limits: Rules,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
 }
@@ -71,7 +76,7 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// Builds the table; templates were checked when the configuration was loaded.
-    pub(crate) fn new(apis: &[config::Api]) -> Self {
+    pub(crate) fn new(apis: &[config::Api], store: Option<&config::SharedLimits>) -> Self {
         let mut routes = Self::default();
         for (api_index, api) in apis.iter().enumerate() {
             let tree = match &api.host {
@@ -80,6 +85,7 @@ impl Routes {
             };
             let contract = api.contract.clone().map(Arc::new);
             let cors = api.cors.as_ref().map(|rules| Arc::new(Cors::new(rules)));
+            let addresses = (!api.addresses.is_open()).then(|| Arc::new(api.addresses.clone()));
             for rule in &api.routes {
                 let takes_certificates = match &rule.access {
                     Access::Public { .. } => false,
@@ -94,6 +100,8 @@ impl Routes {
                     cors: cors.clone(),
                     contract: contract.clone(),
                     paths: Paths::of(&rule.template.segments),
+                    addresses: addresses.clone(),
+                    limits: Rules::new(api, rule, store),
                     takes_certificates,
                 };
                 tree.insert(&rule.template.segments, Arc::new(route));

@@ -4,6 +4,7 @@
 //! they are (`resolve`) and how many requests are under way (`group`, `ticket`). Connections are a worker's own (`pool`),
 //! so that no request waits for another worker's.
 
+mod alarm;
 mod balance;
 mod body;
 mod budget;
@@ -24,7 +25,7 @@ use config::HashBy;
 use http::{HeaderMap, Response};
 
 pub(crate) use body::PooledBody;
-pub(crate) use connect::client_config;
+pub(crate) use connect::{ConnectorError, client_config};
 pub(crate) use errand::Errand;
 pub(crate) use fleet::Fleet;
 use pool::Pool;
@@ -77,6 +78,11 @@ impl Pools {
     pub(crate) fn new(fleet: &Fleet) -> Self {
         let pools: Vec<_> = fleet.groups.iter().map(|group| Arc::new(Pool::new(group))).collect();
         Self { of_api: fleet.of_api.iter().filter_map(|at| pools.get(*at).cloned()).collect() }
+    }
+
+    /// Counts a second, and closes connections that have been idle for too long.
+    pub(crate) fn tick(&self) {
+        self.of_api.iter().for_each(|pool| pool.tick());
     }
 
     /// What tells a request apart from others at the upstream of this API.

@@ -2,8 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::{Duration, Instant},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use config::UpstreamProtocol;
@@ -12,13 +15,13 @@ use hyper::{body::Incoming, client::conn::http2};
 use tokio::sync::Semaphore;
 
 use super::{
-    SendError, body::PooledBody, budget::Budget, errand::Errand, group::Group, line::Line, resolve::Addresses,
-    resolve::Reached, ticket::Ticket,
+    SendError, alarm::Alarms, body::PooledBody, budget::Budget, errand::Errand, group::Group, line::Line,
+    resolve::Addresses, resolve::Reached, ticket::Ticket,
 };
 use crate::body::{BodyFault, Inbound};
 
-/// An idle connection older than this is not used again: servers close at 60 s or later.
-const IDLE: Duration = Duration::from_secs(50);
+/// Seconds after which an idle connection is not used again: servers close at 60 s or later.
+const IDLE: u32 = 50;
 /// Connections that are being made at once to a server; whoever comes then waits for one of them, or for an idle one.
 const CONNECTING: usize = 64;
 
@@ -27,6 +30,9 @@ pub(crate) struct Pool {
     pub(super) group: Arc<Group>,
     servers: Vec<Connections>,
     budget: Budget,
+    alarms: Alarms,
+    /// Seconds that the pool has been there. Read for each request, where a clock would cost more than the answer needs.
+    age: AtomicU32,
 }
 
 struct Connections {
@@ -38,7 +44,8 @@ struct Connections {
 
 struct Idle {
     line: Line,
-    since: Instant,
+    /// Age of the pool at that moment.
+    since: u32,
 }
 
 /// An answer, and the connection it comes over if that can be used again.
@@ -76,6 +83,8 @@ impl Pool {
             servers: group.addresses.iter().map(connections).collect(),
             group: Arc::clone(group),
             budget: Budget::default(),
+            alarms: Alarms::default(),
+            age: AtomicU32::new(0),
         }
     }
 
@@ -86,7 +95,7 @@ impl Pool {
         time: Duration,
     ) -> Result<Response<PooledBody>, SendError> {
         let mut ticket = Ticket::enter(self).ok_or(SendError::Full)?;
-        let sent = tokio::time::timeout(time, self.try_servers(errand, &mut ticket)).await;
+        let sent = self.alarms.within(time, self.try_servers(errand, &mut ticket)).await;
         let Ok(sent) = sent else {
             // A client that sends its body slowly makes a good server look slow.
             if errand.is_whole() {
@@ -169,7 +178,7 @@ impl Pool {
 
     async fn send_http1(&self, server: &Connections, errand: &mut Errand) -> Result<Answer, Fault> {
         loop {
-            let (mut line, fresh) = match server.take_idle() {
+            let (mut line, fresh) = match server.take_idle(self.age()) {
                 Some(line) => (line, false),
                 // Boxed, as it is rare and large: a request that finds a connection does not carry its state.
                 None => Box::pin(self.line(server)).await?,
@@ -193,7 +202,7 @@ impl Pool {
     /// A new connection, or one that became idle meanwhile; and whether it is new.
     async fn line(&self, server: &Connections) -> Result<(Line, bool), Fault> {
         let turn = self.turn_to_connect(server).await?;
-        let line = match server.take_idle() {
+        let line = match server.take_idle(self.age()) {
             Some(line) => (line, false),
             None => (self.group.connector.http1(&server.addresses).await?, true),
         };
@@ -266,7 +275,20 @@ impl Pool {
         if idle.len() >= self.group.upstream.max_idle {
             idle.pop_front();
         }
-        idle.push_back(Idle { line, since: Instant::now() });
+        idle.push_back(Idle { line, since: self.age() });
+    }
+
+    /// Counts a second, and closes connections that have been idle for too long.
+    pub(super) fn tick(&self) {
+        let now = self.age.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        for server in &self.servers {
+            let mut idle = server.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.retain(|idle| !idle.is_old(now) && !idle.line.is_closed());
+        }
+    }
+
+    fn age(&self) -> u32 {
+        self.age.load(Ordering::Relaxed)
     }
 }
 
@@ -277,15 +299,22 @@ fn lost(error: hyper::Error, heard: bool, connection_broke: bool) -> Fault {
     Fault { error: SendError::Broke(error), heard, excused }
 }
 
+impl Idle {
+    fn is_old(&self, now: u32) -> bool {
+        now.saturating_sub(self.since) > IDLE
+    }
+}
+
 impl Connections {
     /// The connection used last, which is the one most likely alive, unless it leads to where the server no longer is.
-    fn take_idle(&self) -> Option<Line> {
+    fn take_idle(&self, now: u32) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Idle { line, since }) = idle.pop_back() {
-            if since.elapsed() > IDLE {
+        while let Some(last) = idle.pop_back() {
+            if last.is_old(now) {
                 idle.clear();
                 return None;
             }
+            let line = last.line;
             if line.is_ready() && self.addresses.holds(line.reached()) {
                 return Some(line);
             }

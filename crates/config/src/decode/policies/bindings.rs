@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use policy::{Kind, ValueKind};
+use policy::{Fact, Kind, ValueKind};
 
 use super::Declared;
 use crate::{
-    Binding, Bindings, Fact,
+    Binding, Bindings,
     codes::policies as codes,
     decode::{Context, every},
     report::Span,

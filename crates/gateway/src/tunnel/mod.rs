@@ -1,14 +1,20 @@
 //! WebSocket (RFC 6455): bytes both ways after the upstream's own 101, for as long as the caller may still come in.
 
+mod carry;
+mod frames;
+
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     authenticate::{self, Identity},
@@ -16,16 +22,24 @@ use crate::{
     body::Outbound,
     canonical::Canonical,
     listen::{self, Peer},
+    pipeline,
     refusal::Refusal,
     route::Route,
     stream::Watched,
     watch::Pulse,
 };
+use carry::Goodbye;
 
 /// How often a caller is asked again whether they may still be here (identity: a revocation is seen within 1 s).
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-/// Bytes held in each direction.
-const BUFFER: usize = 8 * 1024;
+/// When the gateway stops, a tunnel ends once nothing passed for this long, so that what was asked is still answered,
+const QUIET: Duration = Duration::from_secs(1);
+/// and at the latest after this time: shorter than what requests under way get before they are cut.
+const LAST_CALL: Duration = Duration::from_secs(25);
+/// What writing a Close frame may take before its end is cut.
+const CUT: Duration = Duration::from_millis(200);
+/// What a client that is told of the gateway's stop may take before its end is cut.
+const PARTING: Duration = Duration::from_secs(4);
 
 /// The client's wish for a WebSocket, found in its request.
 #[derive(Debug)]
@@ -101,22 +115,37 @@ async fn carry(guest: Guest, client: Upgraded, upstream: Upgraded) {
     pulse.request_began();
     gate.sweeper.watch(&pulse);
     drop(gate);
-    let mut client = Watched::new(TokioIo::new(client), Arc::clone(&pulse));
-    let mut upstream = TokioIo::new(upstream);
+    let client = Watched::new(TokioIo::new(client), Arc::clone(&pulse));
+    let (say, goodbye) = watch::channel(None);
+    let moved = AtomicU64::new(0);
     tokio::select! {
-        // An end that broke off is an end.
-        _ = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER, BUFFER) => {}
+        () = carry::carry(client, TokioIo::new(upstream), goodbye, &moved) => {}
         () = pulse.expired() => {}
-        () = until_unwelcome(&guest) => {}
+        () = until_end(&guest, &say, &moved) => {}
     }
 }
 
-/// Waits until the caller may no longer come in by the rules in force then.
-async fn until_unwelcome(guest: &Guest) {
+/// Waits until the tunnel has to end, says goodbye, and gives that some time to arrive.
+async fn until_end(guest: &Guest, say: &watch::Sender<Option<Goodbye>>, moved: &AtomicU64) {
+    let (mut leaving, mut last, mut since) = (None, 0, Instant::now());
     loop {
         tokio::time::sleep(ASK_AGAIN).await;
+        let now = Instant::now();
         if welcome(guest).await.is_err() {
-            return;
+            say.send_replace(Some(Goodbye::Unwelcome));
+            return tokio::time::sleep(CUT).await;
+        }
+        let count = moved.load(Ordering::Relaxed);
+        if count != last {
+            (last, since) = (count, now);
+        }
+        if !guest.peer.current.is_leaving() {
+            continue;
+        }
+        let left = *leaving.get_or_insert(now);
+        if now - since >= QUIET || now - left >= LAST_CALL {
+            say.send_replace(Some(Goodbye::Away));
+            return tokio::time::sleep(PARTING).await;
         }
     }
 }
@@ -126,6 +155,7 @@ async fn welcome(guest: &Guest) -> Result<(), Refusal> {
     let gate = guest.peer.current.gate();
     let routed = gate.snapshot.routes.find(guest.canonical.again())?;
     listen::check_authority(&guest.peer, &routed)?;
+    pipeline::check_address(&gate, &guest.peer, &routed)?;
     check_origin(&routed.route, &routed.canonical.headers)?;
     let Some(_) = &routed.route.rule.websocket else { return Err(Refusal::NoRoute) };
     let identified = authenticate::identify(&gate, &guest.peer, routed).await?;
@@ -134,6 +164,6 @@ async fn welcome(guest: &Guest) -> Result<(), Refusal> {
         (Identity::Known(before), Identity::Known(now)) => before.subject == now.subject,
         _ => false,
     };
-    authorize::authorize(identified)?;
+    authorize::authorize(&gate, &guest.peer, &mut None, identified).await?;
     if same { Ok(()) } else { Err(Refusal::Internal) }
 }

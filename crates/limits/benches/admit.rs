@@ -1,0 +1,42 @@
+//! What it costs to admit a request.
+
+use limits::{Calendar, Demand, Gcra, Measure, Moment, Quota, Table};
+
+fn main() {
+    divan::main();
+}
+
+const SECOND: u64 = 1_000_000_000;
+const CALLERS: u64 = 100_000;
+
+/// One caller of many, by one, two and four limits, with its key made each time.
+#[divan::bench(args = [1, 2, 4])]
+fn admit(bencher: divan::Bencher, limits: usize) {
+    let table = Table::new(1 << 20);
+    let measures = [
+        Measure::Rate(Gcra::new(1_000_000, SECOND, 1_000_000)),
+        Measure::Quota(Quota { requests: u32::MAX, period: Calendar::Month, carry_over: 0 }),
+        Measure::Rate(Gcra::new(1_000_000, SECOND, 1_000_000)),
+        Measure::Rate(Gcra::new(1_000_000, SECOND, 1_000_000)),
+    ];
+    let mut number = 0_u64;
+    bencher.bench_local(|| {
+        number += 1;
+        let name = (number.wrapping_mul(7_919) % CALLERS).to_le_bytes();
+        let demand =
+            |(limit, measure)| Demand { key: table.key(limit, [b"client".as_slice(), &name]), limit, measure, cost: 1 };
+        let demands: [Demand<'_>; 4] =
+            std::array::from_fn(|at| demand((u64::try_from(at).unwrap_or(0), &measures[at])));
+        table.admit(Moment(number * 1_000), &demands[..limits]).is_ok()
+    });
+}
+
+/// A caller who is refused.
+#[divan::bench]
+fn refuse(bencher: divan::Bencher) {
+    let table = Table::new(1 << 20);
+    let measure = Measure::Rate(Gcra::new(1, 86_400 * SECOND, 1));
+    let key = table.key(1, [b"client".as_slice()]);
+    let demand = [Demand { key, limit: 1, measure: &measure, cost: 1 }];
+    bencher.bench_local(|| table.admit(Moment(SECOND), &demand).is_err());
+}

@@ -1,0 +1,190 @@
+//! Rows I of the attack catalogue: what a client may not use up. Each prints what it cost, and what bystanders noticed.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
+
+mod running;
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use running::{
+    Gate,
+    http2::{self, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Outcome, RST_STREAM, SETTINGS},
+    wire,
+};
+
+const PING: u8 = 6;
+
+const OPEN: [(&str, &str); 4] =
+    [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/open")];
+
+/// Runs an attack on a gateway while a bystander asks; memory must hardly grow, and the bystander must be answered.
+fn endured(name: &str, gate: &Gate, attack: impl FnOnce()) {
+    let ask = |connection: &mut wire::Connection| {
+        let begun = Instant::now();
+        let request = b"GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        assert_eq!(connection.exchange(request).status, 200);
+        begun.elapsed()
+    };
+    let percentile = |mut took: Vec<Duration>| {
+        took.sort();
+        took[(took.len() * 99 / 100).min(took.len() - 1)]
+    };
+    let mut bystander = wire::Connection::open(gate);
+    let calm = percentile((0..200).map(|_| ask(&mut bystander)).collect());
+    let (before, stop) = (gate.resident_kib(), AtomicBool::new(false));
+    let during = thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut took = vec![ask(&mut bystander)];
+            while !stop.load(Ordering::Relaxed) {
+                took.push(ask(&mut bystander));
+            }
+            took
+        });
+        attack();
+        stop.store(true, Ordering::Relaxed);
+        percentile(asking.join().unwrap())
+    });
+    let grown = gate.peak_kib().saturating_sub(before);
+    println!("{name}: {grown} KiB more at the peak; bystanders' p99 {calm:?} before, {during:?} during");
+    assert!(grown < 16 << 10, "{name}: resident memory grew by {grown} KiB");
+}
+
+/// Whether a connection ended, with GOAWAY if a word was said at all.
+fn is_ended(connection: &mut http2::Connection) -> bool {
+    matches!(connection.outcome(u32::MAX), Outcome::GoneAway(_) | Outcome::Closed)
+}
+
+#[test]
+fn i90_a_connection_that_takes_its_requests_back_is_ended() {
+    let gate = Gate::start();
+    endured("rapid reset", &gate, || {
+        let mut connection = http2::Connection::open(&gate);
+        for number in 0..2_000 {
+            connection.request(2 * number + 1, &OPEN);
+            connection.frame(RST_STREAM, 0, 2 * number + 1, &8_u32.to_be_bytes());
+        }
+        assert!(is_ended(&mut connection));
+    });
+    let mut connection = http2::Connection::open(&gate);
+    for number in 0..100 {
+        connection.request(4 * number + 1, &OPEN);
+        connection.frame(RST_STREAM, 0, 4 * number + 1, &8_u32.to_be_bytes());
+        assert!(
+            matches!(connection.ask(4 * number + 3, &OPEN), Outcome::Answered(200, _)),
+            "who resets now and then stays"
+        );
+    }
+}
+
+#[test]
+fn i91_a_head_without_end_is_ended() {
+    let gate = Gate::start();
+    endured("CONTINUATION flood", &gate, || {
+        let mut connection = http2::Connection::open(&gate);
+        connection.frame(HEADERS, END_STREAM, 1, &http2::block(&OPEN));
+        let piece = http2::block(&[("x-more", &"a".repeat(1_000))]);
+        (0..5_000).for_each(|_| connection.frame(CONTINUATION, 0, 1, &piece));
+        assert!(is_ended(&mut connection));
+    });
+}
+
+#[test]
+fn i93_floods_of_frames_that_cost_nothing_are_ended() {
+    let gate = Gate::start();
+    let token = format!("Bearer {}", gate.token("orders:read"));
+    let post = [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/orders"),
+        ("authorization", token.as_str()),
+    ];
+    for (name, kind, flags, stream, payload, count) in [
+        ("empty DATA", DATA, 0, 1, &[][..], 1_000),
+        ("DATA of 1 byte", DATA, 0, 1, b"a", 20_000),
+        ("SETTINGS", SETTINGS, 0, 0, &[], 5_000),
+        ("PING", PING, 0, 0, b"12345678", 5_000),
+        ("empty CONTINUATION", CONTINUATION, 0, 1, &[], 1_000),
+    ] {
+        endured(name, &gate, || {
+            let mut connection = http2::Connection::open(&gate);
+            let end = if kind == CONTINUATION { 0 } else { END_HEADERS };
+            connection.frame(HEADERS, end, 1, &http2::block(&post));
+            (0..count).for_each(|_| connection.frame(kind, flags, stream, payload));
+            assert!(is_ended(&mut connection), "{name}");
+        });
+    }
+}
+
+#[test]
+fn i94_a_head_that_swells_when_it_is_read_is_refused() {
+    let gate = Gate::start();
+    endured("HPACK bomb", &gate, || {
+        let mut connection = http2::Connection::open(&gate);
+        for number in 0..50 {
+            // An entry of 4 KB is put into the table (RFC 7541 §6.2.1), and named 10,000 times (§6.1).
+            let mut block = http2::block(&OPEN);
+            block.extend([0x40, 1, b'x', 0x7F, 0x81, 0x1E]);
+            block.extend([b'a'; 4_000]);
+            block.extend([0xBE; 10_000]);
+            connection.frame(HEADERS, END_STREAM | END_HEADERS, 2 * number + 1, &block);
+            let outcome = connection.outcome(2 * number + 1);
+            assert!(!matches!(outcome, Outcome::Answered(200, _)), "{outcome:?}");
+            if matches!(outcome, Outcome::Closed | Outcome::GoneAway(_)) {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn i95_slow_heads_bodies_and_readers_are_closed_on_time() {
+    let limits = "limits: { header_timeout: 1s, keep_alive: 2s, stream_idle: 2s, body_minimum_rate: 500 }\n";
+    let gate = Gate::start_changed(|text| text + limits);
+    let closes = |name: &str, first: &[u8], then: &[u8]| {
+        let mut stream = TcpStream::connect(gate.plain).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        stream.write_all(first).unwrap();
+        let begun = Instant::now();
+        let mut buffer = [0; 1_024];
+        loop {
+            let gone = stream.write_all(then).is_err() || matches!(stream.read(&mut buffer), Ok(0));
+            if gone {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{name} stays open");
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let token = gate.token("orders:read");
+    let post = format!(
+        "POST /orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 100000\r\n\r\n"
+    );
+    closes("a slow head", b"GET /open HTTP/1.1\r\nHost: localhost\r\n", b"A");
+    closes("a slow body", post.as_bytes(), b"a");
+    closes("silence", b"", b"");
+    // An answer of 8 MiB into a window of nothing.
+    let mut connection = http2::Connection::open(&gate);
+    connection.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let token = format!("Bearer {token}");
+    connection.request(
+        1,
+        &[
+            (":method", "GET"),
+            (":scheme", "https"),
+            (":authority", "localhost"),
+            (":path", "/orders/download-8"),
+            ("authorization", &token),
+        ],
+    );
+    assert!(
+        matches!(connection.outcome(1), Outcome::GoneAway(_) | Outcome::Closed),
+        "a window of nothing is waited for"
+    );
+    assert_eq!(gate.get("/open", &[]).status, 200);
+}
