@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use running::{Answer, Gate, wire};
 use serde_json::Value;
 
-const SHOP: &str = r##"
+const SHOP: &str = r#"
 openapi: 3.1.0
 info: { title: Shop, version: "1" }
 servers: [{ url: https://api.example.com/shop }]
@@ -38,7 +38,7 @@ paths:
     get: { responses: { "200": { description: An order, content: { application/json: { schema: { type: object, properties: { ok: { type: boolean } } } } } } } }
   /old: { get: { x-sunset: "2020-01-01", responses: { "200": { description: Old } } } }
   /ending: { get: { x-sunset: "2100-03-01", responses: { "200": { description: Ending } } } }
-"##;
+"#;
 
 fn shop(contract: &str) -> Gate {
     Gate::start_with_contract(SHOP, contract)
@@ -248,7 +248,7 @@ fn i97_l5_l6_hostile_json_is_refused_for_what_it_is() {
     refused(&gate, || post(&gate, &many), 400, "PC-0702");
     let catastrophic = format!(r#"{{"name":"{}!"}}"#, "a".repeat(39));
     assert_eq!(refused(&gate, || post(&gate, &catastrophic), 400, "PC-0701"), ["body /name pattern"]);
-    let lines = vec![r#"{"article":"a"}"#; 11].join(",");
+    let lines = [r#"{"article":"a"}"#; 11].join(",");
     assert_eq!(
         refused(&gate, || post(&gate, &format!(r#"{{"name":"abc","lines":[{lines}]}}"#)), 400, "PC-0701"),
         ["body /lines maxItems"]

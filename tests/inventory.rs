@@ -8,7 +8,7 @@ use std::{fs, process::Command, time::Instant};
 use running::{Gate, wire};
 use serde_json::{Value, json};
 
-const DOCUMENT: &str = r##"
+const DOCUMENT: &str = r#"
 openapi: 3.0.3
 info: { title: Shop, version: "1" }
 servers: [{ url: /shop }]
@@ -17,7 +17,7 @@ paths:
   /carts: { get: { responses: { "200": { description: Carts } } } }
   /old: { get: { deprecated: true, responses: { "200": { description: Old } } } }
   /gone: { get: { x-sunset: "2020-01-01", responses: { "200": { description: Gone } } } }
-"##;
+"#;
 
 fn gate() -> Gate {
     Gate::start_in(&[("shop.openapi.yaml", DOCUMENT)], |origin| {

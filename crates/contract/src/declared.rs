@@ -43,7 +43,7 @@ enum Rest {
 impl Declared {
     pub(crate) fn compile(document: &Value, pointer: &str) -> Self {
         let mut compiler = Compiler { document, known: HashMap::new(), places: Vec::new() };
-        compiler.place(BTreeSet::from([pointer.to_owned()]));
+        compiler.place(&BTreeSet::from([pointer.to_owned()]));
         Self(compiler.places)
     }
 
@@ -108,8 +108,8 @@ struct Said {
 
 impl Compiler<'_> {
     /// The place where all of these schemas apply.
-    fn place(&mut self, schemas: BTreeSet<String>) -> usize {
-        if let Some(at) = self.known.get(&schemas) {
+    fn place(&mut self, schemas: &BTreeSet<String>) -> usize {
+        if let Some(at) = self.known.get(schemas) {
             return *at;
         }
         let at = self.places.len();
@@ -120,16 +120,16 @@ impl Compiler<'_> {
         }
         let mut said = Said::default();
         let mut seen = HashSet::new();
-        for pointer in &schemas {
+        for pointer in schemas {
             self.gather(pointer, MAX_LEVELS, &mut seen, &mut said);
         }
         let rest = match (said.others.is_empty(), said.lets_others_in || said.members.is_empty()) {
-            (false, _) => Rest::As(self.place(said.others)),
+            (false, _) => Rest::As(self.place(&said.others)),
             (true, true) => Rest::Stays,
             (true, false) => Rest::Goes,
         };
-        let members = said.members.into_iter().map(|(name, schemas)| (name, self.place(schemas))).collect();
-        let items = (!said.items.is_empty()).then(|| self.place(said.items));
+        let members = said.members.into_iter().map(|(name, schemas)| (name, self.place(&schemas))).collect();
+        let items = (!said.items.is_empty()).then(|| self.place(&said.items));
         if let Some(place) = self.places.get_mut(at) {
             *place = Place { members, hidden: said.hidden, rest, items };
         }

@@ -21,11 +21,11 @@ pub(crate) fn decode(text: &str) -> Option<Cow<'_, str>> {
 
 /// A text as the first of the types that it can be; else as text, which the schema then refuses.
 pub(crate) fn typed(text: Cow<'_, str>, types: Types) -> Tree<'_> {
-    if types.flag && matches!(text.as_ref(), "true" | "false") {
+    if types.has(Types::FLAG) && matches!(text.as_ref(), "true" | "false") {
         return Tree::Flag(text == "true");
     }
     // White space around a number is JSON, but no number.
-    if types.number
+    if types.has(Types::NUMBER)
         && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
         && text.ends_with(|c: char| c.is_ascii_digit())
         && let Ok(Tree::Number(number)) = read(text.as_bytes(), Bounds { depth: 1, values: 1 })
@@ -42,8 +42,7 @@ mod tests {
 
     #[test]
     fn a_text_is_read_as_its_schema_asks() {
-        let number = Types { number: true, ..Types::default() };
-        let flag = Types { flag: true, ..Types::default() };
+        let (number, flag) = (Types::NUMBER, Types::FLAG);
         assert!(matches!(typed("12".into(), number), Tree::Number(_)));
         assert!(matches!(typed("1e3".into(), number), Tree::Number(_)));
         for text in ["", " 1", "1 ", "0x1", "01", "+1", "1_000", "true", "99999999999999999999"] {
@@ -51,7 +50,7 @@ mod tests {
         }
         assert_eq!(typed("true".into(), flag), Tree::Flag(true));
         assert!(matches!(typed("TRUE".into(), flag), Tree::Text(_)));
-        assert!(matches!(typed("12".into(), Types::default()), Tree::Text(_)));
+        assert!(matches!(typed("12".into(), Types::NONE), Tree::Text(_)));
     }
 
     #[test]

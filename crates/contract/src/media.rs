@@ -170,9 +170,9 @@ fn form_tree<'b>(body: &'b [u8], types: &BTreeMap<String, Types>) -> Result<Tree
         let kind = types.get(name.as_ref()).copied().unwrap_or_default();
         let known = members.iter_mut().find(|(known, _)| *known == name);
         match known {
-            Some((_, Tree::List(items))) if kind.list => items.push(form::typed(value, kind)),
+            Some((_, Tree::List(items))) if kind.has(Types::LIST) => items.push(form::typed(value, kind)),
             Some(_) => return Err(Difference::new(Part::Body, join("", &name), "repeated")),
-            None if kind.list => members.push((name, Tree::List(vec![form::typed(value, kind)]))),
+            None if kind.has(Types::LIST) => members.push((name, Tree::List(vec![form::typed(value, kind)]))),
             None => members.push((name, form::typed(value, kind))),
         }
         if members.len() > MAX_FORM_MEMBERS {
@@ -201,7 +201,7 @@ fn says_nothing(document: &Value, schema: &Value) -> bool {
         "deprecated",
     ];
     let keys = schema.as_object().into_iter().flat_map(|map| map.keys());
-    types_of(document, schema).text
+    types_of(document, schema).has(Types::TEXT)
         && keys.into_iter().all(|key| harmless.contains(&key.as_str()) || key.starts_with("x-"))
 }
 

@@ -177,8 +177,8 @@ fn shape(
     let types = types_of(translator.document, schema);
     let shape = styled(translator.document, schema, part, (style, style == usual, explode), types);
     if shape.is_none() {
-        let kind = if types.object { "an object" } else { "a list" };
-        let kind = if types.object || types.list { kind } else { "a value" };
+        let kind = if types.has(Types::OBJECT) { "an object" } else { "a list" };
+        let kind = if types.has(Types::OBJECT) || types.has(Types::LIST) { kind } else { "a value" };
         let message = format!("{kind} in the style `{style}` (explode: {explode}) is not supported here");
         let help = "Supported: values; lists in queries (form, spaceDelimited, pipeDelimited), paths and fields (simple); \
                     objects in queries as deepObject; JSON by `content`.";
@@ -198,7 +198,7 @@ fn styled(
     let target = follow(document, "", schema).map_or(schema, |(_, target)| target);
     let items = target.get("items").map_or(Types::default(), |items| types_of(document, items));
     let list = |separator| Some(Shape::List { items, separator });
-    match (part, style, types.list, types.object) {
+    match (part, style, types.has(Types::LIST), types.has(Types::OBJECT)) {
         (_, "form" | "simple", false, false) if is_usual => Some(Shape::One(types)),
         (Part::Query, "form", true, false) => list(if explode { None } else { Some(',') }),
         (Part::Query, "spaceDelimited", true, false) if !explode => list(Some(' ')),
@@ -215,8 +215,8 @@ pub(crate) fn members(document: &Value, schema: &Value) -> BTreeMap<String, Type
     let types = |schema: &Value| {
         let types = types_of(document, schema);
         let target = follow(document, "", schema).map_or(schema, |(_, target)| target);
-        match target.get("items").filter(|_| types.list) {
-            Some(items) => Types { list: true, ..types_of(document, items) },
+        match target.get("items").filter(|_| types.has(Types::LIST)) {
+            Some(items) => Types::LIST.join(types_of(document, items)),
             None => types,
         }
     };
@@ -267,7 +267,7 @@ pub(crate) fn judge(
             Part::Query => match &parameter.shape {
                 Shape::Deep(types) => parameter.judge_deep(sent.members(&parameter.name), types, found),
                 Shape::One(_) | Shape::List { .. } | Shape::Json => {
-                    parameter.judge(&sent.values(&parameter.name), found)
+                    parameter.judge(&sent.values(&parameter.name), found);
                 }
             },
             Part::Header => {

@@ -1,6 +1,6 @@
 //! The operations of a document, path by path.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use http::Method;
 use serde_json::{Map, Value};
@@ -52,7 +52,7 @@ struct Outline<'d> {
 impl<'d> Reader<'d> {
     /// All operations; problems are reported.
     pub(crate) fn paths(mut self, problems: &mut Problems, paths: &'d Map<String, Value>) -> Vec<Operation> {
-        let (mut operations, mut names) = (Vec::new(), HashMap::new());
+        let (mut operations, mut names) = (Vec::new(), HashSet::new());
         let mut templates: BTreeMap<String, String> = BTreeMap::new();
         for (path, item) in paths.iter().filter(|(path, _)| !path.starts_with("x-")) {
             let place = join("/paths", path);
@@ -70,7 +70,7 @@ impl<'d> Reader<'d> {
             }
             for outline in self.item(problems, &place, item, &template) {
                 if let Some(id) = outline.value.get("operationId").and_then(Value::as_str)
-                    && names.insert(id.to_owned(), ()).is_some()
+                    && !names.insert(id.to_owned())
                 {
                     let place = join(&outline.pointer, "operationId");
                     problems.invalid(&place, format!("two operations are named `{id}`"), "Give each its own name.");

@@ -78,7 +78,7 @@ fn parts_of_a_document_that_cannot_be_checked_are_problems() {
         (
             |d| {
                 d["paths"]["/things"]["post"]["parameters"] =
-                    json!([{ "name": "a", "in": "path", "required": true, "schema": {} }])
+                    json!([{ "name": "a", "in": "path", "required": true, "schema": {} }]);
             },
             post.into(),
             "no parameter",
@@ -86,7 +86,7 @@ fn parts_of_a_document_that_cannot_be_checked_are_problems() {
         (
             |d| {
                 d["paths"]["/things"]["post"]["parameters"] =
-                    json!([{ "name": "a", "in": "query", "style": "matrix", "schema": {} }])
+                    json!([{ "name": "a", "in": "query", "style": "matrix", "schema": {} }]);
             },
             format!("{post}/parameters/0"),
             "style",
@@ -94,7 +94,7 @@ fn parts_of_a_document_that_cannot_be_checked_are_problems() {
         (
             |d| {
                 d["paths"]["/things"]["post"]["parameters"] =
-                    json!([{ "name": "a", "in": "query", "schema": { "type": "object" } }])
+                    json!([{ "name": "a", "in": "query", "schema": { "type": "object" } }]);
             },
             format!("{post}/parameters/0"),
             "object",
@@ -108,7 +108,7 @@ fn parts_of_a_document_that_cannot_be_checked_are_problems() {
         (
             |d| {
                 d["paths"]["/things"]["post"]["requestBody"]["content"]["multipart/form-data"] =
-                    json!({ "schema": { "type": "object" } })
+                    json!({ "schema": { "type": "object" } });
             },
             format!("{post}/requestBody/content/multipart~1form-data/schema"),
             "cannot be judged",

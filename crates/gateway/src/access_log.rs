@@ -332,7 +332,7 @@ impl Drop for Record {
             method: &self.method,
             status: self.status,
             refusal: refusal.as_ref().map(|(code, reason)| (*code, reason.as_ref())),
-            differs: self.noted.as_deref().map(|noted| noted.sides()),
+            differs: self.noted.as_deref().map(Noted::sides),
             duration,
         });
         let at = self.gate.clock.wall(self.started + duration);

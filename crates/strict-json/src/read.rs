@@ -52,7 +52,7 @@ impl std::error::Error for NotJson {}
 pub fn read(text: &[u8], bounds: Bounds) -> Result<Tree<'_>, NotJson> {
     // Checked once as a whole, which is faster than string by string.
     let text = str::from_utf8(text).map_err(|_| NotJson::Malformed)?;
-    let state = State { left: Cell::new(bounds.values), reason: Cell::new(NotJson::Malformed) };
+    let state = State { left: Cell::new(bounds.values), reason: Cell::new(NotJson::Malformed), usual: Cell::new(0) };
     let mut reader = serde_json::Deserializer::from_str(text);
     let tree = Reader { state: &state, depth: bounds.depth }.deserialize(&mut reader);
     let tree = tree.map_err(|error| reason(&state, &error))?;
@@ -66,7 +66,7 @@ fn reason(state: &State, error: &serde_json::Error) -> NotJson {
     if past_range { NotJson::Number } else { state.reason.get() }
 }
 
-/// Whole numbers from here on are past 64 bits; serde_json hands them over as doubles.
+/// Whole numbers from here on are past 64 bits; `serde_json` hands them over as doubles.
 const PAST_64_BITS: f64 = 18_446_744_073_709_551_616.0;
 
 /// Members from which on names are compared by their hash, not one by one.
@@ -75,6 +75,8 @@ const MANY_MEMBERS: usize = 16;
 struct State {
     left: Cell<usize>,
     reason: Cell<NotJson>,
+    /// Members of the last object.
+    usual: Cell<usize>,
 }
 
 impl State {
@@ -157,7 +159,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tree<'de>, A::Error> {
         let below = self.below()?;
-        let mut object: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::new();
+        // Objects side by side are alike. One that is not wastes no more room than the one before it filled.
+        let mut object: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::with_capacity(self.state.usual.get());
         let mut names: HashSet<Cow<'de, str>, foldhash::quality::RandomState> = HashSet::default();
         while let Some(Name(name)) = members.next_key()? {
             let is_new = if object.len() < MANY_MEMBERS {
@@ -173,6 +176,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             }
             object.push((name, members.next_value_seed(below)?));
         }
+        self.state.usual.set(object.len().min(MANY_MEMBERS));
         Ok(Tree::Object(object))
     }
 }

@@ -123,23 +123,16 @@ fn modes(
     let mut known = true;
     for (key, mode) in named {
         let is_it = |operation: &Operation| operation.id.as_ref() == Some(&key.text) || operation.name() == key.text;
-        match operations.iter().position(is_it) {
-            Some(at) => {
-                if let Some(place) = modes.get_mut(at) {
-                    *place = mode?;
-                }
-            }
-            None => {
-                known = false;
-                let names: Vec<String> = operations
-                    .iter()
-                    .take(12)
-                    .map(|operation| operation.id.clone().unwrap_or(operation.name()))
-                    .collect();
-                let message = format!("the document has no operation `{}`", key.text);
-                cx.report(&codes::UNKNOWN_OPERATION, key.span, message, format!("It has {}.", names.join(", ")));
-            }
+        let place = operations.iter().position(is_it).and_then(|at| modes.get_mut(at));
+        if let Some(place) = place {
+            *place = mode?;
+            continue;
         }
+        known = false;
+        let ids = operations.iter().take(12).map(|operation| operation.id.clone().unwrap_or(operation.name()));
+        let ids: Vec<String> = ids.collect();
+        let message = format!("the document has no operation `{}`", key.text);
+        cx.report(&codes::UNKNOWN_OPERATION, key.span, message, format!("It has {}.", ids.join(", ")));
     }
     known.then_some(modes)
 }

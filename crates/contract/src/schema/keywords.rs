@@ -22,7 +22,7 @@ pub(super) fn assertion(
         }
         "type" | "enum" | "minimum" | "maximum" | "multipleOf" | "minLength" | "maxLength" | "minItems"
         | "maxItems" | "uniqueItems" | "minProperties" | "maxProperties" | "required" => {
-            drop(out.insert(key.into(), value.clone()))
+            drop(out.insert(key.into(), value.clone()));
         }
         "const" | "dependentRequired" | "minContains" | "maxContains" | "exclusiveMinimum" | "exclusiveMaximum"
             if is_31 =>

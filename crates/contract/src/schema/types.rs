@@ -6,27 +6,24 @@ use crate::pointer;
 
 /// Types, together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Types {
-    pub(crate) number: bool,
-    pub(crate) flag: bool,
-    pub(crate) text: bool,
-    pub(crate) list: bool,
-    pub(crate) object: bool,
-}
+pub(crate) struct Types(u8);
 
 impl Types {
-    fn join(self, other: Self) -> Self {
-        Self {
-            number: self.number || other.number,
-            flag: self.flag || other.flag,
-            text: self.text || other.text,
-            list: self.list || other.list,
-            object: self.object || other.object,
-        }
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const NUMBER: Self = Self(1);
+    pub(crate) const FLAG: Self = Self(1 << 1);
+    pub(crate) const TEXT: Self = Self(1 << 2);
+    pub(crate) const LIST: Self = Self(1 << 3);
+    pub(crate) const OBJECT: Self = Self(1 << 4);
+
+    /// Those of both.
+    pub(crate) fn join(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
-    fn is_none(self) -> bool {
-        self == Self::default()
+    /// Whether another is among them.
+    pub(crate) fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 
@@ -36,17 +33,15 @@ const MAX_LEVELS: usize = 16;
 /// The types that a schema names, here or in what it is composed of; text if it names none.
 pub(crate) fn types_of(document: &Value, schema: &Value) -> Types {
     let types = named(document, schema, MAX_LEVELS);
-    if types.is_none() { Types { text: true, ..Types::default() } } else { types }
+    if types == Types::NONE { Types::TEXT } else { types }
 }
 
 fn named(document: &Value, schema: &Value, levels: usize) -> Types {
-    let Some(levels) = levels.checked_sub(1) else { return Types::default() };
+    let Some(levels) = levels.checked_sub(1) else { return Types::NONE };
     let mut types = match schema.get("type") {
         Some(Value::String(name)) => of_name(name),
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(Value::as_str).map(of_name).fold(Types::default(), Types::join)
-        }
-        _ => Types::default(),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(of_name).fold(Types::NONE, Types::join),
+        _ => Types::NONE,
     };
     if let Some(target) = schema.get("$ref").and_then(Value::as_str)
         && let Ok(target) = pointer::of_reference(target)
@@ -59,7 +54,7 @@ fn named(document: &Value, schema: &Value, levels: usize) -> Types {
             types = types.join(named(document, schema, levels));
         }
     }
-    if types.is_none() {
+    if types == Types::NONE {
         let samples = schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"));
         types = samples.map(of_value).fold(types, Types::join);
     }
@@ -67,14 +62,13 @@ fn named(document: &Value, schema: &Value, levels: usize) -> Types {
 }
 
 fn of_name(name: &str) -> Types {
-    let none = Types::default();
     match name {
-        "integer" | "number" => Types { number: true, ..none },
-        "boolean" => Types { flag: true, ..none },
-        "string" => Types { text: true, ..none },
-        "array" => Types { list: true, ..none },
-        "object" => Types { object: true, ..none },
-        _ => none,
+        "integer" | "number" => Types::NUMBER,
+        "boolean" => Types::FLAG,
+        "string" => Types::TEXT,
+        "array" => Types::LIST,
+        "object" => Types::OBJECT,
+        _ => Types::NONE,
     }
 }
 
