@@ -99,12 +99,9 @@ impl Bench {
 
     /// 403.
     pub fn authorize(&self, request: AtLimit) -> Outcome<Done> {
-<<<<<<< HEAD
         let mut note = Note::default();
-        at_once(authorize(&self.gate, &self.peer, &mut note, request.0)).map(Done)
-=======
-        told(authorize(request.0)).map(|authorized| Done { _authorized: authorized })
->>>>>>> robust
+        let authorized = at_once(authorize(&self.gate, &self.peer, &mut note, request.0))?;
+        Ok(Done { _authorized: authorized })
     }
 }
 
