@@ -1,6 +1,7 @@
 //! Developer commands of Portcullis: `cargo xtask ci` runs every check, `cargo xtask demo` shows the gateway at work.
 
 mod ci;
+mod decisions;
 mod demo;
 mod docs;
 mod mutate;
@@ -35,6 +36,15 @@ enum Command {
     },
     /// Builds a release and runs it in front of the demo origin, on 127.0.0.1:8443.
     Demo,
+    /// Compares decisions of indexed and cached policies with plain Cedar's, on a million random questions.
+    Decisions {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        number: u64,
+        /// Where the random numbers start
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
 }
@@ -46,6 +56,7 @@ fn main() -> ExitCode {
         Command::Reproduce => reproduce::run_reproduce(),
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
+        Command::Decisions { number, seed } => decisions::run_decisions(number, seed),
         Command::Mutate(mutate) => mutate.run(),
     };
     match outcome {

@@ -19,6 +19,12 @@ fn folder() -> tempfile::TempDir {
     fs::write(tls.join("other.key"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     fs::write(dir.path().join("secret"), [7; 32]).unwrap();
     fs::write(dir.path().join("short"), [7; 31]).unwrap();
+    fs::write(dir.path().join("roles.yaml"), "roles:\n  reader: { permission: [] }\n").unwrap();
+    fs::write(
+        dir.path().join("cases.yaml"),
+        "cases:\n  - { name: a, principal: { id: a }, action: x, expect: maybe }\n",
+    )
+    .unwrap();
     dir
 }
 

@@ -220,7 +220,13 @@ fn run(cx: &Context, cases: &policy::cases::Cases, engine: &Engine, span: Span) 
 
 /// Reports what the policies' own reader found.
 fn pass_on(cx: &Context, report: &Report, span: Span) {
+    let mut last = None;
     for finding in report.findings().iter().filter(|finding| finding.problem.is_error()) {
+        // What is wrong for one kind of callers is wrong for the others.
+        let told = (finding.place.as_ref(), finding.problem, &finding.help);
+        if finding.place.is_some() && last.replace(told) == Some(told) {
+            continue;
+        }
         let code = code(finding.problem);
         match &finding.place {
             Some(place) => cx.report_at(code, place, finding.message.clone(), finding.help.clone()),
