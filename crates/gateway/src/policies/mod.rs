@@ -85,7 +85,9 @@ pub(crate) async fn judge(
         return Ok(None);
     }
     let roles = facts::roles(policies, caller).into_iter().map(str::to_owned).collect();
-    CONDITIONS.iter().for_each(|name| drop(canonical.headers.remove(name)));
+    for name in &CONDITIONS {
+        canonical.headers.remove(name);
+    }
     Ok(Some(Box::new(Seal::new(Arc::clone(rule), seal, roles))))
 }
 
