@@ -49,9 +49,10 @@ fn check(file: &File) -> Outcome {
     if !warnings.findings().is_empty() {
         eprintln!("{}", warnings.render(false, WIDTH));
     }
-    let (rules, roles) = (policies.engine.rules().len(), policies.engine.roles().count());
-    let operations = policies.engine.actions().count();
-    eprintln!("{}: valid; {rules} policies, {roles} roles, {operations} operations", path.display());
+    let engine = &policies.engine;
+    let counts = [engine.rules().len(), engine.roles().count(), engine.actions().count()];
+    let [all, roles, operations] = counts;
+    eprintln!("{}: valid; {all} policies, {roles} roles, {operations} operations", path.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -96,13 +96,8 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
     let keys = &commands.keys;
     match request {
         Request::CreateKey { owner, name, scopes, roles, tenant, expires_in } => {
-            if let Err(message) = commands.recent.check_roles(&roles) {
-                return Ok(Answer::Failed { message });
-            }
-            let new = NewKey { owner, name, scopes, roles, tenant, expires_in: Duration::from_secs(expires_in) };
-            let (key, record) = keys.store().create_key(new, now()).await?;
-            log(user, "created", &record.id);
-            Ok(Answer::Made { key: key.expose().to_owned(), record })
+            let expires_in = Duration::from_secs(expires_in);
+            create_key(commands, NewKey { owner, name, scopes, roles, tenant, expires_in }, user).await
         }
         Request::ListKeys => Ok(Answer::Keys { keys: keys.store().list_keys().await? }),
         Request::RollKey { id, grace } => {
@@ -148,6 +143,16 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             Ok(outcome.map_or_else(|message| Answer::Failed { message }, |()| Answer::Reloaded))
         }
     }
+}
+
+/// Makes a key, with roles that the policies in force know.
+async fn create_key(commands: &Commands, new: NewKey, user: u32) -> Result<Answer, StoreError> {
+    if let Err(message) = commands.recent.check_roles(&new.roles) {
+        return Ok(Answer::Failed { message });
+    }
+    let (key, record) = commands.keys.store().create_key(new, now()).await?;
+    log(user, "created", &record.id);
+    Ok(Answer::Made { key: key.expose().to_owned(), record })
 }
 
 /// The newest stories, as many as a line holds. One that does not serialise, which none is, would be missing.

@@ -1,6 +1,7 @@
 //! Developer commands of Portcullis: `cargo xtask ci` runs every check, `cargo xtask demo` shows the gateway at work.
 
 mod ci;
+mod decisions;
 mod demo;
 mod docs;
 mod fuzz;
@@ -39,6 +40,15 @@ enum Command {
     Demo,
     /// Runs the fuzz targets under libFuzzer.
     Fuzz(fuzz::Fuzz),
+    /// Compares decisions of indexed and cached policies with plain Cedar's, on a million random questions.
+    Decisions {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        number: u64,
+        /// Where the random numbers start
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
     /// Prints what shared limits cost and how exact they are, for 2 to 1,000 instances.
@@ -56,6 +66,7 @@ fn main() -> ExitCode {
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),
         Command::Fuzz(fuzz) => fuzz.run(),
+        Command::Decisions { number, seed } => decisions::run_decisions(number, seed),
         Command::Mutate(mutate) => mutate.run(),
         Command::Simulate { subject } => {
             simulate::run(subject);

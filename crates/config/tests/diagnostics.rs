@@ -25,6 +25,12 @@ fn folder() -> tempfile::TempDir {
         let path = entry.unwrap().path();
         fs::copy(&path, dir.path().join("documents").join(path.file_name().unwrap())).unwrap();
     }
+    fs::write(dir.path().join("roles.yaml"), "roles:\n  reader: { permission: [] }\n").unwrap();
+    fs::write(
+        dir.path().join("cases.yaml"),
+        "cases:\n  - { name: a, principal: { id: a }, action: x, expect: maybe }\n",
+    )
+    .unwrap();
     dir
 }
 

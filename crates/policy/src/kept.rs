@@ -64,6 +64,21 @@ pub struct Kept {
 }
 
 impl Question<'_> {
+    /// A copy that borrows nothing, if all its texts together have at most `bytes`. Callers choose how long they are.
+    pub fn keep_within(&self, bytes: usize) -> Option<Kept> {
+        let one = |value: &Value<'_>| match value {
+            Value::String(text) => text.len(),
+            Value::Long(_) | Value::Bool(_) => 0,
+            Value::Strings(texts) => texts.iter().map(|text| text.len()).sum(),
+        };
+        let lists = [&self.roles, &self.groups, &self.scopes].into_iter().flatten().map(|text| text.len());
+        let pairs = self.parameters.iter().chain(&self.headers).map(|(name, value)| name.len() + value.len());
+        let facts = self.claims.iter().chain(&self.body).map(|(name, value)| name.len() + one(value));
+        let plain = [self.id, self.path].into_iter().chain(self.tenant).chain(self.acr).map(str::len);
+        let all: usize = lists.chain(pairs).chain(facts).chain(plain).sum();
+        (all <= bytes).then(|| self.keep())
+    }
+
     /// A copy that borrows nothing.
     pub fn keep(&self) -> Kept {
         let text = |text: &str| text.to_owned();
@@ -156,5 +171,10 @@ mod tests {
             .body("paid", Value::Bool(true))
             .body("note", Value::String("n"));
         assert_eq!(question.keep().question(), question);
+        assert!(question.keep_within(100).is_some());
+        let long = "x".repeat(101);
+        for longer in [question.clone().body("more", Value::String(&long)), question.clone().header("x", &long)] {
+            assert!(longer.keep_within(100).is_none());
+        }
     }
 }

@@ -203,3 +203,43 @@ fn keys_beyond_a_kibibyte_are_not_kept() {
     assert!(!cache.decide(&engine, &about_order("orders.getOrder").roles(["reader"]).tenant(&long)).is_allowed());
     assert!(cache.is_empty());
 }
+
+#[test]
+fn what_no_answer_could_allow_is_denied_before_it() {
+    let engine = engine(
+        "@id(\"staff\") permit (principal in Group::\"staff\", action == Action::\"profiles.getProfile\", resource);
+         @id(\"s\") forbid (principal == User::\"sam\", action, resource);",
+    );
+    let about = |id| Question::new(Kind::User, id, "profiles.getProfile", "/profiles/alice", &orders::origin());
+    let denied = |question: &Question<'_>| engine.rehearse(question, &["subject"]).is_some();
+    assert!(!denied(&about("alice").roles(["member"])), "whose it is decides");
+    assert!(denied(&about("alice").roles(["reader"])), "no role of hers reads profiles");
+    assert!(!denied(&about("alice").groups(["staff"])), "staff may anyway");
+    assert!(denied(&about("sam").roles(["member"])), "sam may nothing");
+    // The rehearsal never allows: with the fact, the decision is made in full.
+    assert!(engine.decide(&about("alice").roles(["member"]).parameter("subject", "alice")).is_allowed());
+    assert!(!engine.decide(&about("bob").roles(["member"]).parameter("subject", "alice")).is_allowed());
+    assert!(!engine.decide(&about("alice").roles(["member"])).is_allowed(), "a fact that is missing denies");
+}
+
+#[test]
+fn an_origin_that_is_not_known_denies_where_it_is_asked_for() {
+    let engine = engine(
+        "@id(\"p\") permit (principal, action == Action::\"orders.getOrder\", resource);
+         @id(\"a\") forbid (principal == User::\"a\", action, resource) when { context.address.isInRange(ip(\"192.0.2.0/24\")) };
+         @id(\"m\") forbid (principal == User::\"m\", action, resource) when { context.auth.method == \"api_key\" };",
+    );
+    let about = |id| {
+        let question = Question::new(Kind::User, id, "orders.getOrder", "/acme/orders/42", &orders::origin());
+        question.parameter("tenant", "acme").parameter("number", "42")
+    };
+    let cache = policy::Cache::new(8);
+    let allowed = |question: Question<'_>| {
+        let allowed = engine.decide(&question).is_allowed();
+        assert_eq!(cache.decide(&engine, &question).is_allowed(), allowed);
+        allowed
+    };
+    assert!(allowed(about("a")) && !allowed(about("a").unknown_address()));
+    assert!(allowed(about("m")) && !allowed(about("m").unknown_method()));
+    assert!(allowed(about("n").unknown_address().unknown_method()), "nobody asks");
+}

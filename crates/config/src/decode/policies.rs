@@ -59,16 +59,23 @@ pub(super) fn read(cx: &Context, node: &Node, issuers: &BTreeSet<IssuerName>) ->
     let attributes = node.get("attributes").map_or(Some(Vec::new()), |node| attributes(cx, node));
     let tests = node.get("tests").map(Node::items).unwrap_or_default();
     let cases = super::every(tests, |node| cases(cx, node));
-    let (live, attributes) = (live?, attributes?);
+    let live = live?;
     let roles = live.roles.iter().map(|role| role.name.value.as_str()).collect();
-    let declared = Declared { roles, groups: &groups, attributes: &attributes };
+    // A mistake in a type is no reason to call the name unknown wherever it is used.
+    let known = attributes.clone().unwrap_or_else(|| of_any_type(node.get("attributes")));
+    let declared = Declared { roles, groups: &groups, attributes: &known };
     let claims = claims::all(cx, node.get("claims"), issuers, &declared);
     let bindings = bindings::all(cx, node.get("bindings"), &declared);
     let shadow = match shadow {
         None => None,
         Some(shadow) => Some(shadow?),
     };
-    Some(Said { claims: claims?, bindings: bindings?, live, shadow, groups, attributes, cases: cases? })
+    Some(Said { claims: claims?, bindings: bindings?, live, shadow, groups, attributes: attributes?, cases: cases? })
+}
+
+fn of_any_type(node: Option<&Node>) -> Vec<Attribute> {
+    let entries = node.map(Node::entries).unwrap_or_default();
+    entries.iter().map(|(key, _)| Attribute::new(&key.text, ValueKind::Strings)).collect()
 }
 
 /// Names that mappings and bindings may use.
@@ -220,7 +227,13 @@ fn run(cx: &Context, cases: &policy::cases::Cases, engine: &Engine, span: Span) 
 
 /// Reports what the policies' own reader found.
 fn pass_on(cx: &Context, report: &Report, span: Span) {
+    let mut last = None;
     for finding in report.findings().iter().filter(|finding| finding.problem.is_error()) {
+        // What is wrong for one kind of callers is wrong for the others.
+        let told = (finding.place.as_ref(), finding.problem, &finding.help);
+        if finding.place.is_some() && last.replace(told) == Some(told) {
+            continue;
+        }
         let code = code(finding.problem);
         match &finding.place {
             Some(place) => cx.report_at(code, place, finding.message.clone(), finding.help.clone()),

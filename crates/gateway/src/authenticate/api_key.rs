@@ -24,13 +24,12 @@ pub(super) async fn prove(gate: &Gate, text: &str, strictness: &Strictness<'_>) 
     match sources.keys.find(digest).await {
         Ok(Some(known)) if known.expires > now => {
             sources.keys.used(&known.id, now);
-            let caller = match cached {
-                Some(key) => key.caller,
-                None => {
-                    let facts = Facts::of_key(known.roles, known.tenant);
-                    let facts = gate.snapshot.policies.as_ref().map(|_| Box::new(facts));
-                    Caller::new("api_key", known.owner, known.id, known.scopes, facts)
-                }
+            let caller = if let Some(key) = cached {
+                key.caller
+            } else {
+                let facts = Facts::of_key(known.roles, known.tenant);
+                let facts = gate.snapshot.policies.as_ref().map(|_| Box::new(facts));
+                Caller::new("api_key", known.owner, known.id, known.scopes, facts)
             };
             gate.verified
                 .keep_key(digest, CachedKey { caller: Arc::clone(&caller), epoch, seen: now, expires: known.expires });

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use config::{Policies, RoutePolicy};
 use http::{HeaderName, Method, header};
-use policy::{Cache, Decision, Disagreement, Engine, Fact, Fault, Kept, Question, Unusable, Verdict};
+use policy::{Cache, Decision, Disagreement, Engine, Fact, Fault, Question, Unusable, Verdict};
 
 pub(crate) use answer::Seal;
 pub(crate) use evaluation::answer as evaluate;
@@ -41,6 +41,9 @@ impl Default for Decisions {
         Self { live: Cache::new(KEPT), shadow: Cache::new(KEPT) }
     }
 }
+
+/// Texts of a denied question that is kept to be explained. Longer ones are not: callers choose how long they are.
+const EXPLAINED_BYTES: usize = 4096;
 
 /// Fields that would make the answer something else than the whole object in plain text.
 const CONDITIONS: [HeaderName; 7] = [
@@ -83,7 +86,9 @@ pub(crate) async fn judge(
         return Ok(None);
     }
     let roles = facts::roles(policies, caller).into_iter().map(str::to_owned).collect();
-    CONDITIONS.iter().for_each(|name| drop(canonical.headers.remove(name)));
+    for name in &CONDITIONS {
+        canonical.headers.remove(name);
+    }
     Ok(Some(Box::new(Seal::new(Arc::clone(rule), seal, roles))))
 }
 
@@ -95,7 +100,7 @@ fn rehearse(policies: &Policies, note: &mut Note, rule: &RoutePolicy, question: 
     let unknown: Vec<&str> = members.iter().filter(|(_, member)| member.is_some()).map(|(name, _)| *name).collect();
     match policies.engine.rehearse(question, &unknown) {
         None => Ok(()),
-        Some(denial) => Err(refused(note, Arc::new(denial), || question.keep())),
+        Some(denial) => Err(refused(note, Arc::new(denial), question)),
     }
 }
 
@@ -115,11 +120,11 @@ fn decide(
         Judged::note(note, &decision, None);
         return Ok(());
     }
-    Err(refused(note, decision, || question.keep()))
+    Err(refused(note, decision, question))
 }
 
-fn refused(note: &mut Note, decision: Arc<Decision>, keep: impl FnOnce() -> Kept) -> Refusal {
-    Judged::note(note, &decision, Some(Box::new(keep())));
+fn refused(note: &mut Note, decision: Arc<Decision>, question: &Question<'_>) -> Refusal {
+    Judged::note(note, &decision, question.keep_within(EXPLAINED_BYTES).map(Box::new));
     if decision.faults.is_empty() { Refusal::DeniedByPolicy(decision) } else { Refusal::PolicyFailed(decision) }
 }
 
