@@ -254,7 +254,7 @@ fn failed_authentication_has_limits_that_leave_the_proved_alone() {
     let gate = limited("{ per: client, rate: 1000/hour }", STRICT);
     let good = bearer(&gate);
     let forger = SigningKey::generate(jose::Algorithm::Es256).unwrap();
-    let forged = |number: u64| {
+    let bad_token = |number: u64| {
         let mut claims = claims("orders:read");
         claims["jti"] = json!(number.to_string());
         format!("Authorization: Bearer {}", forger.sign_jwt("at+jwt", &claims).unwrap())
@@ -262,13 +262,13 @@ fn failed_authentication_has_limits_that_leave_the_proved_alone() {
     // Each worker remembers for itself.
     let mut connection = wire::Connection::open(&gate);
     assert_eq!(connection.exchange(&request("/orders/1", &good)).status, 200);
-    let same = forged(0);
+    let same = bad_token(0);
     let codes: Vec<_> = (0..3).map(|_| connection.exchange(&request("/orders/1", &same)).code()).collect();
     assert_eq!(codes, ["PC-0203", "PC-0203", "PC-0402"], "one credential");
     let codes: Vec<_> =
-        (1..5).map(|number| connection.exchange(&request("/orders/1", &forged(number))).code()).collect();
+        (1..5).map(|number| connection.exchange(&request("/orders/1", &bad_token(number))).code()).collect();
     assert_eq!(codes, ["PC-0203", "PC-0203", "PC-0203", "PC-0402"], "one address");
-    let refused = connection.exchange(&request("/orders/1", &forged(9)));
+    let refused = connection.exchange(&request("/orders/1", &bad_token(9)));
     assert_eq!(refused.status, 429);
     assert!(refused.field("retry-after").unwrap().parse::<u64>().unwrap() > 0);
     let junk = connection.exchange(&request("/orders/1", "X-API-Key: pck_live_junk"));

@@ -177,6 +177,12 @@ impl Chance {
     }
 }
 
+const SECOND: u64 = 1_000_000_000;
+
+const RATE: &str = "local a = {} for i = 1, 6 do a[i] = tonumber(ARGV[i]) end \
+    local granted, arrival, left, wait = rate(a[1], a[2], a[3], a[4], a[5], a[6]) \
+    return { granted, string.format('%.0f', arrival), left, wait }";
+
 const ARITHMETIC: &str = include_str!("../crates/gateway/src/limit/shared/arithmetic.lua");
 
 fn run(client: &mut Client, script: &str, arguments: &[u64]) -> Vec<u64> {
@@ -190,9 +196,6 @@ fn run(client: &mut Client, script: &str, arguments: &[u64]) -> Vec<u64> {
 fn the_store_computes_rates_as_the_gateway_does() {
     let store = Store::start();
     let (mut client, mut chance) = (store.open(), Chance(0x5EED));
-    const SCRIPT: &str = "local a = {} for i = 1, 6 do a[i] = tonumber(ARGV[i]) end \
-        local granted, arrival, left, wait = rate(a[1], a[2], a[3], a[4], a[5], a[6]) \
-        return { granted, string.format('%.0f', arrival), left, wait }";
     for _ in 0..60 {
         let (requests, seconds) =
             (1 + chance.below(1_000_000), [1, 60, 3_600, 86_400][usize::try_from(chance.below(4)).unwrap()]);
@@ -203,7 +206,7 @@ fn the_store_computes_rates_as_the_gateway_does() {
             now += chance.below(gcra.tolerance() + 1) / (1 + chance.below(20));
             let least = 1 + chance.below(3);
             let want = least + chance.below(gcra.burst() + 2);
-            let told = run(&mut client, SCRIPT, &[arrival, now, gcra.emission(), gcra.tolerance(), least, want]);
+            let told = run(&mut client, RATE, &[arrival, now, gcra.emission(), gcra.tolerance(), least, want]);
             let (granted, next) = gcra.take_up_to(arrival, now, least, want);
             let next_wait = gcra.wait(next, now, if granted > 0 { 1 } else { least });
             assert_eq!(told, [granted, next, gcra.remaining(next, now), next_wait], "{gcra:?} at {now}");
@@ -216,7 +219,6 @@ fn the_store_computes_rates_as_the_gateway_does() {
 fn the_store_computes_quotas_as_the_gateway_does() {
     let store = Store::start();
     let (mut client, mut chance) = (store.open(), Chance(0x5EED));
-    const SECOND: u64 = 1_000_000_000;
     for (kind, period) in [("day", Calendar::Day), ("month", Calendar::Month)] {
         let script = format!(
             "local a = {{}} for i = 1, 8 do a[i] = tonumber(ARGV[i]) end \

@@ -100,10 +100,9 @@ pub struct Client(BufReader<TcpStream>);
 
 impl Client {
     pub fn ask(&mut self, words: &[&str]) -> Reply {
-        let mut question = format!("*{}\r\n", words.len());
-        for word in words {
-            question += &format!("${}\r\n{word}\r\n", word.len());
-        }
+        let question = words.iter().fold(format!("*{}\r\n", words.len()), |question, word| {
+            question + "$" + &word.len().to_string() + "\r\n" + word + "\r\n"
+        });
         self.0.get_mut().write_all(question.as_bytes()).unwrap();
         self.reply()
     }
