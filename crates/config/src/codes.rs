@@ -27,8 +27,8 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, diagnostics, warnings, and those of contracts and policies, each in order.
+/// All entries: refusals, diagnostics, those of contracts and policies, and warnings, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    let files = [diagnostics::ALL, warnings::ALL, contracts::ALL, policies::ALL];
+    let files = [diagnostics::ALL, contracts::ALL, policies::ALL, warnings::ALL];
     refusals::ALL.iter().chain(files.into_iter().flatten()).copied()
 }

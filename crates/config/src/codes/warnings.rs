@@ -4,7 +4,7 @@ use super::Entry;
 
 /// Catch-all beside a stricter route.
 pub static LAX_CATCH_ALL: Entry = Entry {
-    id: "PC-1901",
+    id: "PC-2001",
     status: None,
     title: "Catch-all beside a stricter route",
     caller: "",
