@@ -59,7 +59,9 @@ impl Tour {
         let configuration = read("portcullis.yaml").replace("- address: 127.0.0.1:8000", listeners);
         assert!(configuration.contains("http://127.0.0.1:9000"));
         let configuration = configuration.replace("127.0.0.1:9000", &origin.address.to_string());
-        let gate = Gate::start_in(&[("notes.openapi.yaml", &read("notes.openapi.yaml"))], |_| configuration.clone());
+        let files = ["notes.openapi.yaml", "notes.cedar"].map(|name| (name, read(name)));
+        let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+        let gate = Gate::start_in(&files, |_| configuration.clone());
         Self { origin, gate }
     }
 
@@ -102,6 +104,20 @@ fn send(address: SocketAddr, method: &str, target: &str, fields: &[&str], body: 
 
 const ALICE: &str = "Portcullis-Subject: alice";
 const NOTHING: Value = Value::Null;
+
+#[test]
+fn api1_a_note_is_read_by_whose_it_is() {
+    let tour = Tour::begin();
+    let Answer(status, _, body) = tour.direct("GET", "/v2/notes/2", ALICE, &NOTHING);
+    assert_eq!((status, body["owner"].as_str()), (200, Some("bob")), "the attack works");
+    let (alice, bob) = (tour.key("alice", "notes"), tour.key("bob", "notes"));
+    let Answer(status, _, body) = tour.guarded("GET", "/v2/notes/2", &[&alice], &NOTHING);
+    assert_eq!((status, body["code"].as_str()), (403, Some("PC-0303")));
+    assert!(!body.to_string().contains("diary"), "{body}");
+    assert_eq!(body["reason"][0], "This note is somebody else's.");
+    let Answer(status, _, body) = tour.guarded("GET", "/v2/notes/2", &[&bob], &NOTHING);
+    assert_eq!((status, body["text"].as_str()), (200, Some("bob's diary")));
+}
 
 #[test]
 fn api2_who_says_to_be_alice_is_not_alice() {
