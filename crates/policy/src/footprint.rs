@@ -52,6 +52,8 @@ pub(crate) struct Footprint {
     pub(crate) parts: BTreeSet<Part>,
     /// Roles and groups that are mentioned, in the scope as well.
     pub(crate) members: BTreeSet<Member>,
+    /// Asks whether the resource has an attribute.
+    pub(crate) presence: bool,
     /// Asks about the ancestors of something that is neither principal, action nor resource.
     pub(crate) hierarchy: bool,
 }
@@ -75,6 +77,7 @@ impl Footprint {
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.everything |= other.everything;
         self.hierarchy |= other.hierarchy;
+        self.presence |= other.presence;
         self.parts.extend(other.parts.iter().cloned());
         self.members.extend(other.members.iter().cloned());
     }
@@ -140,6 +143,7 @@ impl Footprint {
             Expr::GetAttr { expr: inner, attr } => self.walk_path(inner, &[attr.as_str()]),
             Expr::HasAttr { expr: inner, attrs } => {
                 let attrs: Vec<&str> = attrs.iter().map(AsRef::as_ref).collect();
+                self.presence |= path(inner).is_none_or(|(var, _)| var == Var::Resource);
                 self.walk_path(inner, &attrs);
             }
             Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => self.walk(expr),

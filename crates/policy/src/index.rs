@@ -38,6 +38,8 @@ pub(crate) struct Bucket {
     conditional: Option<Arc<PolicySet>>,
     /// What the conditions can read.
     mask: Mask,
+    /// Whether a condition may ask if the resource has an attribute, which none can tell of one that is not known yet.
+    presence: bool,
 }
 
 /// Everything that is known about an action.
@@ -149,6 +151,11 @@ impl<'i> Matched<'i> {
         self.buckets.iter().all(|bucket| bucket.conditional.is_none())
     }
 
+    /// Whether a condition may ask if the resource has an attribute.
+    pub(crate) fn asks_for_presence(&self) -> bool {
+        self.buckets.iter().any(|bucket| bucket.presence)
+    }
+
     /// The facts that can be read.
     pub(crate) fn slots(&self) -> impl Iterator<Item = &'i Slot> {
         let mask = self.mask;
@@ -192,6 +199,7 @@ impl Bucket {
                 }
             }
         }
+        bucket.presence = footprint.presence || footprint.everything;
         bucket.mask = mask_of(slots, |slot| slot.is_read_by(&footprint));
         bucket.conditional = if conditional.is_empty() { None } else { Some(share(conditional, loaded, shared)?) };
         Ok(bucket)

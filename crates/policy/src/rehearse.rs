@@ -19,6 +19,10 @@ impl Engine {
             Err(unusable) => return Some(Decision::unusable(unusable)),
         };
         let mut tally = matched.plain();
+        if matched.asks_for_presence() {
+            // Without the fact `resource has owner` is false rather than an error, and nothing follows from it.
+            return (!tally.forbids.is_empty()).then(|| tally.decide(&self.rules));
+        }
         if !matched.is_plain() {
             match self.request_without(&matched, question, unknown) {
                 Ok((request, entities)) => {

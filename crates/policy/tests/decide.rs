@@ -223,6 +223,21 @@ fn what_no_answer_could_allow_is_denied_before_it() {
 }
 
 #[test]
+fn a_policy_that_asks_whether_there_is_an_owner_waits_for_the_answer() {
+    let engine = engine(
+        "@id(\"all\") permit (principal, action == Action::\"profiles.getProfile\", resource);
+         @id(\"own\") forbid (principal, action == Action::\"profiles.getProfile\", resource)
+             unless { resource has owner && resource.owner == principal.id };
+         @id(\"s\") forbid (principal in Group::\"staff\", action, resource);",
+    );
+    let about = |id| Question::new(Kind::User, id, "profiles.getProfile", "/profiles/alice", &orders::origin());
+    assert!(engine.rehearse(&about("alice"), &["subject"]).is_none());
+    assert!(engine.rehearse(&about("alice").groups(["staff"]), &["subject"]).is_some(), "staff may nothing");
+    assert!(engine.decide(&about("alice").parameter("subject", "alice")).is_allowed());
+    assert!(!engine.decide(&about("bob").parameter("subject", "alice")).is_allowed());
+}
+
+#[test]
 fn an_origin_that_is_not_known_denies_where_it_is_asked_for() {
     let engine = engine(
         "@id(\"p\") permit (principal, action == Action::\"orders.getOrder\", resource);
