@@ -6,9 +6,9 @@ pub(crate) const WAYS: usize = 16;
 
 /// Tags first, so that a search reads two lines of the cache; then what each bucket remembers. Plain numbers, because
 /// memory that starts as zeros is not touched, and so not resident, before somebody is counted in it.
-pub(crate) type Set = [u64; WAYS * 3];
+pub(crate) type Set = [u64; WORDS];
 
-pub(crate) const EMPTY: Set = [0; WAYS * 3];
+pub(crate) const WORDS: usize = WAYS * 3;
 
 /// Where the bucket of a tag is, or where one may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_bucket_in_use_is_never_given_up() {
-        let mut set = EMPTY;
+        let mut set = [0; WORDS];
         for way in 0..WAYS {
             let until = 100 + u64::try_from(way).unwrap_or_default();
             write(&mut set, way, until, Bucket { until, spent: 7, carried: u32::MAX });

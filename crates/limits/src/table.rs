@@ -37,7 +37,8 @@ pub struct Table {
 
 #[derive(Debug)]
 struct Shard {
-    sets: Vec<Set>,
+    /// Its sets, one after another: numbers that begin as zero are zero pages of the system until somebody is counted.
+    words: Vec<u64>,
     /// One for each limit that newcomers had to share.
     crowd: Vec<(u64, Bucket)>,
 }
@@ -107,14 +108,14 @@ impl Table {
     /// A table for this many buckets, rounded up to a power of two. Memory becomes resident as buckets are used.
     pub fn new(buckets: usize) -> Self {
         let sets = (buckets / (WAYS * SHARDS)).max(1).next_power_of_two();
-        let shard = || Mutex::new(Shard { sets: vec![set::EMPTY; sets], crowd: Vec::new() });
+        let shard = || Mutex::new(Shard { words: vec![0; sets * set::WORDS], crowd: Vec::new() });
         let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
         Self { secret: RandomState::new(), shards, crowded: AtomicU64::new(0) }
     }
 
     /// Buckets that it has room for.
     pub fn capacity(&self) -> usize {
-        self.shards.first().map_or(0, |shard| lock(shard).sets.len()) * WAYS * SHARDS
+        self.shards.first().map_or(0, |shard| lock(shard).sets().len()) * WAYS * SHARDS
     }
 
     /// How often a newcomer had to share a bucket with others.
@@ -256,11 +257,19 @@ impl Locked<'_> {
 }
 
 impl Shard {
+    fn sets(&self) -> &[Set] {
+        self.words.as_chunks().0
+    }
+
+    fn sets_mut(&mut self) -> &mut [Set] {
+        self.words.as_chunks_mut().0
+    }
+
     /// Where the bucket of a demand is or would be, and what it remembers. Places that `chosen` names for other demands
     /// are not free, in whichever shard they are: rather one way too few than one bucket for two.
     fn find(&mut self, demand: &Demand<'_>, now: Moment, chosen: &[(usize, Place)]) -> (Place, Bucket) {
         let at = self.set_of(demand.key);
-        let Some(set) = self.sets.get(at) else { return (Place::Crowd, Bucket::default()) };
+        let Some(set) = self.sets().get(at) else { return (Place::Crowd, Bucket::default()) };
         let taken = |way| chosen.iter().any(|(_, place)| *place == Place::Way(at, way));
         match set::find(set, demand.key.0, now.0, taken) {
             Find::There(way) => (Place::Way(at, way), set::read(set, way)),
@@ -271,7 +280,7 @@ impl Shard {
 
     fn place_of(&self, key: Key) -> Option<Place> {
         let at = self.set_of(key);
-        match set::find(self.sets.get(at)?, key.0, 0, |_| true) {
+        match set::find(self.sets().get(at)?, key.0, 0, |_| true) {
             Find::There(way) => Some(Place::Way(at, way)),
             Find::Free(_) | Find::Full => None,
         }
@@ -280,12 +289,12 @@ impl Shard {
     /// Bits above those that choose the shard.
     fn set_of(&self, key: Key) -> usize {
         let hash = usize::try_from(key.0 >> SHARDS.trailing_zeros() & u64::from(u32::MAX)).unwrap_or_default();
-        hash & (self.sets.len() - 1)
+        hash & (self.sets().len() - 1)
     }
 
     fn read(&self, place: Place, limit: u64) -> Bucket {
         match place {
-            Place::Way(at, way) => self.sets.get(at).map_or_else(Bucket::default, |set| set::read(set, way)),
+            Place::Way(at, way) => self.sets().get(at).map_or_else(Bucket::default, |set| set::read(set, way)),
             Place::Crowd => self.crowd.iter().find(|(of, _)| *of == limit).map(|(_, b)| *b).unwrap_or_default(),
         }
     }
@@ -293,7 +302,7 @@ impl Shard {
     fn write(&mut self, place: Place, key: Key, limit: u64, bucket: Bucket) {
         match place {
             Place::Way(at, way) => {
-                if let Some(set) = self.sets.get_mut(at) {
+                if let Some(set) = self.sets_mut().get_mut(at) {
                     set::write(set, way, key.0, bucket);
                 }
             }
