@@ -1,5 +1,5 @@
-//! Schemathesis (pinned, from the Python Package Index) makes requests from an OpenAPI document, good and bad, and looks at the answers: none is a
-//! 5xx, none is undocumented, and what the document forbids is refused.
+//! Schemathesis (pinned, from the Python Package Index) makes requests from an OpenAPI document, good and bad, and looks at
+//! the answers: none is a 5xx, none is undocumented, and what the document forbids is refused.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
 
 mod running;

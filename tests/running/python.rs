@@ -34,9 +34,11 @@ impl Drop for Server {
     }
 }
 
-/// Runs a module that must succeed; what it printed.
+/// Runs a module that must succeed; what it printed. What it leaves behind is left among the build's own files.
 pub fn module(name: &str, arguments: &[&str]) -> String {
-    let output = interpreter().args(["-m", name]).args(arguments).output().unwrap();
+    let mut python = interpreter();
+    python.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let output = python.args(["-m", name]).args(arguments).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
     text
