@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::{
+    clients::KnownClients,
     clock::Clock,
     error::IdentityError,
     keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
@@ -15,7 +16,7 @@ use crate::{
     router,
     settings::Settings,
     store::Database,
-    tokens::Revocations,
+    tokens::{ReplayMarks, Revocations},
 };
 
 /// Changes by other processes are looked for this often: a revocation must be seen within 1 s.
@@ -36,6 +37,8 @@ pub(crate) struct Server {
     pub(crate) keys: KeyRing,
     pub(crate) revocations: Revocations,
     pub(crate) tags: Tags,
+    pub(crate) known_clients: KnownClients,
+    pub(crate) proofs: ReplayMarks,
 }
 
 /// Keys for texts that come back to the server, one for each purpose.
@@ -81,7 +84,7 @@ impl Identity {
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
-        Ok(Self(Arc::new(Server { settings, clock, database, master, keys, revocations, tags })))
+        Ok(Self(Arc::new(Server { settings, clock, database, master, keys, revocations, tags, known_clients: KnownClients::default(), proofs: ReplayMarks::default() })))
     }
 
     /// Answers a request to one of [`crate::ROUTES`].
@@ -144,6 +147,7 @@ impl Identity {
     async fn notice_changes(&self, seen: &mut Option<i64>) -> Result<(), IdentityError> {
         let counter = self.0.database.change_counter().await?;
         if seen.replace(counter) != Some(counter) {
+            self.0.known_clients.forget();
             self.0.keys.reload(&self.0.database, &self.0.master).await?;
             self.0.revocations.replace(self.0.database.revocations(self.0.clock.now()).await?);
         }

@@ -4,16 +4,22 @@
 //! request comes from ([`Origin`]), checks tokens with [`KeyRing`] and [`Revocations`], and keeps [`Identity::follow`]
 //! running.
 
+mod accounts;
+mod authorization;
 mod clients;
 mod clock;
 mod endpoints;
 mod error;
+mod grants;
 mod identity;
 mod keys;
+mod operators;
 mod origin;
+mod pages;
 mod parameters;
 mod problem;
 mod router;
+mod scopes;
 mod secret;
 mod settings;
 mod store;
@@ -22,8 +28,10 @@ mod tokens;
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
 pub use clock::{Clock, SystemClock};
 pub use error::IdentityError;
+pub use grants::{Grant, GrantId};
 pub use identity::Identity;
 pub use keys::{KeyRing, MasterKey, MasterKeyError};
+pub use operators::ClientError;
 pub use origin::{ClientCertificate, Origin};
 pub use router::ROUTES;
 pub use secret::{Digest, Purpose, Secret};

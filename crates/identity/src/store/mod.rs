@@ -1,7 +1,13 @@
 //! The tables, a file a concept. Every write that must not be lost or done twice is one transaction.
 
 pub(crate) mod clients;
+pub(crate) mod device_codes;
+pub(crate) mod grants;
 pub(crate) mod keys;
+mod once;
+mod opaque;
+mod pushed;
+mod registrations;
 pub(crate) mod revocations;
 
 use std::path::Path;
