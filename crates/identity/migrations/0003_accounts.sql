@@ -83,13 +83,14 @@ CREATE TABLE recovery_code (
 
 -- Browsers that somebody has logged in with before: others' guesses do not slow them down.
 CREATE TABLE known_device (
-    digest    BLOB    NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+    digest    BLOB    NOT NULL CHECK (length(digest) = 32),
     id        TEXT    NOT NULL UNIQUE,
     user      TEXT    NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     agent     TEXT    NOT NULL,
     created   INTEGER NOT NULL,
     last_used INTEGER NOT NULL,
-    expires   INTEGER NOT NULL
+    expires   INTEGER NOT NULL,
+    PRIMARY KEY (digest, user)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX known_device_user ON known_device (user);

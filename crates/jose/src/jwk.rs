@@ -113,7 +113,7 @@ impl JwkSet {
 }
 
 impl Key {
-    fn from_jwk(jwk: &Map<String, Value>) -> Option<Self> {
+    pub(crate) fn from_jwk(jwk: &Map<String, Value>) -> Option<Self> {
         let text = |name| jwk.get(name).and_then(Value::as_str);
         if text("use").is_some_and(|usage| usage != "sig") {
             return None;
@@ -154,7 +154,7 @@ impl Key {
                 .all(|(own, key)| theirs.iter().any(|(algorithm, other)| own == algorithm && same(key, other)))
     }
 
-    fn serves(&self, algorithm: Algorithm) -> bool {
+    pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
         match &self.kind {
             Kind::Public(own, _) => *own == algorithm,
             Kind::Rsa(forms) => forms.iter().any(|(own, _)| *own == algorithm),

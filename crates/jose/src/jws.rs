@@ -4,14 +4,14 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, Invalid, JwkSet, base64url, json};
+use crate::{Algorithm, Invalid, JwkSet, base64url, json, jwk::Key};
 
 /// Longest `kid` or `typ` that is looked at.
 const MAX_NAME_BYTES: usize = 256;
 /// Keys tried for a token that names none.
 const MAX_KEYS_TRIED: usize = 8;
-/// Header members that would let a token bring its own key (CVE-2018-0114).
-const KEY_CARRIERS: [&str; 5] = ["jwk", "jku", "x5u", "x5c", "x5t"];
+/// Header members that would let a token bring its own key (CVE-2018-0114), besides `jwk`.
+const KEY_CARRIERS: [&str; 4] = ["jku", "x5u", "x5c", "x5t"];
 
 /// A signed text taken apart. Nothing in it is to be believed before [`Compact::verify`].
 pub struct Compact<'t> {
@@ -26,6 +26,15 @@ pub struct Compact<'t> {
 impl<'t> Compact<'t> {
     /// Takes a compact serialisation apart: three parts of strict base64url, a header without surprises.
     pub fn parse(text: &'t str) -> Result<Self, Invalid> {
+        let (header, jws) = Self::parse_with_header(text)?;
+        if header.contains_key("jwk") {
+            return Err(Invalid::EmbeddedKey);
+        }
+        Ok(jws)
+    }
+
+    /// The same for a text that proves who holds a key, and so brings that key as `jwk`; also gives the header.
+    pub(crate) fn parse_with_header(text: &'t str) -> Result<(Map<String, Value>, Self), Invalid> {
         let (signed, signature) = text.rsplit_once('.').ok_or(Invalid::Malformed)?;
         let (header, payload) =
             signed.split_once('.').filter(|(_, payload)| !payload.contains('.')).ok_or(Invalid::Malformed)?;
@@ -33,14 +42,15 @@ impl<'t> Compact<'t> {
         let header = json::object(&part(header)?)?;
         check_header(&header)?;
         let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Invalid::Malformed)?;
-        Ok(Self {
+        let jws = Self {
             signed,
             signature: part(signature)?,
             algorithm: Algorithm::from_str(algorithm).map_err(|_| Invalid::UnknownAlgorithm)?,
             kid: header_text(&header, "kid")?.filter(|kid| !kid.is_empty()),
             kind: header_text(&header, "typ")?,
             payload: part(payload)?,
-        })
+        };
+        Ok((header, jws))
     }
 
     /// `alg`.
@@ -69,6 +79,12 @@ impl<'t> Compact<'t> {
         candidates.peek().ok_or(Invalid::KeyNotFound)?;
         let message = self.signed.as_bytes();
         let verified = candidates.any(|key| key.verifies(self.algorithm, message, &self.signature));
+        if verified { Ok(()) } else { Err(Invalid::BadSignature) }
+    }
+
+    /// Checks the signature with one key.
+    pub(crate) fn verify_with(&self, key: &Key) -> Result<(), Invalid> {
+        let verified = key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature);
         if verified { Ok(()) } else { Err(Invalid::BadSignature) }
     }
 }

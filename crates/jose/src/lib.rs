@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod base64url;
+pub mod dpop;
 mod invalid;
 mod json;
 mod jwk;

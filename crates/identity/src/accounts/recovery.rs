@@ -8,6 +8,7 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     rand,
 };
+use store::token_text::NoRandomness;
 use zeroize::Zeroizing;
 
 use super::user::UserId;
@@ -27,13 +28,13 @@ pub struct RecoveryCode(Zeroizing<String>);
 pub struct RecoveryDigest(pub(crate) [u8; 32]);
 
 impl RecoveryCode {
-    /// A new code; `None` if the system gives no random bytes.
-    pub fn generate() -> Option<Self> {
+    /// A new code.
+    pub fn generate() -> Result<Self, NoRandomness> {
         let mut bytes = Zeroizing::new([0_u8; CODE_BYTES]);
-        rand::fill(bytes.as_mut_slice()).ok()?;
+        rand::fill(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
         let bits = bytes.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
         let letters = (0..CODE_BYTES * 8 / 5).rev().filter_map(|place| letter((bits >> (place * 5)) & 31));
-        Some(Self(Zeroizing::new(letters.collect())))
+        Ok(Self(Zeroizing::new(letters.collect())))
     }
 
     /// Reads what somebody typed: case, spaces and hyphens do not matter, and letters that look like digits are taken
@@ -82,6 +83,7 @@ fn letter(value: u128) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -2,18 +2,13 @@
 
 use std::fmt;
 
-use super::user::{User, hex_id, is_hex_id};
+use super::user::{User, is_hex_id};
 
 /// A session's id: 128 random bits in hexadecimal. It is the `sid` of tokens, and no secret: the cookie is another one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SessionId(pub(crate) String);
 
 impl SessionId {
-    /// A new id; `None` if the system gives no random bytes.
-    pub fn generate() -> Option<Self> {
-        hex_id().map(Self)
-    }
-
     /// Reads an id: 32 hexadecimal digits in lower case.
     pub fn parse(text: &str) -> Option<Self> {
         is_hex_id(text).then(|| Self(text.to_owned()))

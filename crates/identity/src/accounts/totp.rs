@@ -4,6 +4,7 @@
 //! belongs, and the store takes a step only if it is later than the last one that was taken.
 
 use aws_lc_rs::rand;
+use store::token_text::NoRandomness;
 use totp_rs::{Builder, Secret};
 use zeroize::Zeroizing;
 
@@ -14,11 +15,11 @@ const SECRET_BYTES: usize = 20;
 pub struct Totp(Zeroizing<[u8; SECRET_BYTES]>);
 
 impl Totp {
-    /// A new secret; `None` if the system gives no random bytes.
-    pub fn generate() -> Option<Self> {
+    /// A new secret.
+    pub fn generate() -> Result<Self, NoRandomness> {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
-        rand::fill(bytes.as_mut_slice()).ok()?;
-        Some(Self(bytes))
+        rand::fill(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
+        Ok(Self(bytes))
     }
 
     /// A secret as it was kept.
@@ -80,6 +81,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     /// RFC 6238 appendix B, of whose eight digits ours are the last six.

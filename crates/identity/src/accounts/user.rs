@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use aws_lc_rs::rand;
+use store::token_text::NoRandomness;
+
+use crate::secret::random_id;
 
 /// Most characters of names and addresses.
 const MAX_LABEL: usize = 128;
@@ -14,9 +16,9 @@ const MAX_EMAIL: usize = 254;
 pub struct UserId(pub(crate) String);
 
 impl UserId {
-    /// A new id; `None` if the system gives no random bytes.
-    pub fn generate() -> Option<Self> {
-        hex_id().map(Self)
+    /// A new id.
+    pub(crate) fn generate() -> Result<Self, NoRandomness> {
+        random_id().map(Self)
     }
 
     /// Reads an id: 32 hexadecimal digits in lower case.
@@ -34,13 +36,6 @@ impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// 128 random bits in hexadecimal.
-pub(crate) fn hex_id() -> Option<String> {
-    let mut bytes = [0_u8; 16];
-    rand::fill(&mut bytes).ok()?;
-    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 pub(crate) fn is_hex_id(text: &str) -> bool {
@@ -157,6 +152,7 @@ fn is_email(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn made(new: NewUser) -> Result<User, InvalidUser> {

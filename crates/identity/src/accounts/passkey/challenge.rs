@@ -8,6 +8,8 @@ use aws_lc_rs::{
     hmac, rand,
 };
 
+use store::token_text::NoRandomness;
+
 use super::Refused;
 
 const RANDOM: usize = 16;
@@ -51,15 +53,15 @@ impl ChallengeKey {
 pub struct Challenge([u8; LENGTH]);
 
 impl Challenge {
-    /// A new challenge for the browser with this cookie secret; `None` if the system gives no random bytes.
-    pub fn generate(key: &ChallengeKey, ceremony: Ceremony, browser: &[u8], now: u64) -> Option<Self> {
+    /// A new challenge for the browser with this cookie secret.
+    pub fn generate(key: &ChallengeKey, ceremony: Ceremony, browser: &[u8], now: u64) -> Result<Self, NoRandomness> {
         let mut bytes = [0; LENGTH];
         let (body, mac) = bytes.split_at_mut(RANDOM + TIME);
         let (random, time) = body.split_at_mut(RANDOM);
-        rand::fill(random).ok()?;
+        rand::fill(random).map_err(|_| NoRandomness)?;
         time.copy_from_slice(&now.saturating_add(LIFETIME).to_be_bytes());
         mac.copy_from_slice(hmac::sign(&key.0, &message(ceremony, browser, body)).as_ref());
-        Some(Self(bytes))
+        Ok(Self(bytes))
     }
 
     /// Believes bytes that an answer brings back only if they are a challenge that was given to this browser, and still
@@ -103,6 +105,7 @@ fn message(ceremony: Ceremony, browser: &[u8], body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
