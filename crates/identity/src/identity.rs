@@ -8,11 +8,13 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::{
+    accounts::Login,
     clients::KnownClients,
     clock::Clock,
     error::IdentityError,
     keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
     origin::Origin,
+    pages::Theme,
     router,
     settings::Settings,
     store::Database,
@@ -37,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) keys: KeyRing,
     pub(crate) revocations: Revocations,
     pub(crate) tags: Tags,
+    pub(crate) login: Login,
+    pub(crate) theme: Theme,
     pub(crate) known_clients: KnownClients,
     pub(crate) proofs: ReplayMarks,
 }
@@ -74,6 +78,8 @@ impl Identity {
             None => MasterKey::from_folder(data, database.has_sealed().await?)?,
         };
         database.check_master(&master).await?;
+        let login = Login::new(&settings, &master)?;
+        let theme = Theme::load(&settings)?;
         let now = clock.now();
         let keys = KeyRing::open(&database, &master, now).await?;
         let revocations = Revocations::default();
@@ -84,7 +90,19 @@ impl Identity {
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
-        Ok(Self(Arc::new(Server { settings, clock, database, master, keys, revocations, tags, known_clients: KnownClients::default(), proofs: ReplayMarks::default() })))
+        Ok(Self(Arc::new(Server {
+            settings,
+            clock,
+            database,
+            master,
+            keys,
+            revocations,
+            tags,
+            login,
+            theme,
+            known_clients: KnownClients::default(),
+            proofs: ReplayMarks::default(),
+        })))
     }
 
     /// Answers a request to one of [`crate::ROUTES`].

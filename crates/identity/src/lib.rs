@@ -25,6 +25,10 @@ mod settings;
 mod store;
 mod tokens;
 
+pub use accounts::{
+    AccountError, Acr, Amr, Event, EventKind, InvalidUser, Invitation, InvitationKind, NewUser, Session, SessionId,
+    User, UserId,
+};
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
 pub use clock::{Clock, SystemClock};
 pub use error::IdentityError;
@@ -33,6 +37,7 @@ pub use identity::Identity;
 pub use keys::{KeyRing, MasterKey, MasterKeyError};
 pub use operators::ClientError;
 pub use origin::{ClientCertificate, Origin};
+pub use pages::ThemeError;
 pub use router::ROUTES;
 pub use secret::{Digest, Purpose, Secret};
 pub use settings::{BUILT_IN_SCOPES, Issuer, NotAnIssuer, Settings};

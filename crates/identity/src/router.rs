@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{endpoints, identity::Server};
+use crate::{endpoints, identity::Server, pages};
 
 /// What the server answers, in the notation of a route's `match`.
 pub const ROUTES: &[&str] = &[
@@ -24,6 +24,26 @@ pub const ROUTES: &[&str] = &[
     "GET,POST /oauth2/userinfo",
     "POST /oauth2/register",
     "GET,PUT,DELETE /oauth2/register/{client}",
+    "GET,POST /login",
+    "GET,POST /login/totp",
+    "GET,POST /login/recovery",
+    "GET,POST /login/passkey",
+    "GET,POST /logout",
+    "GET /account",
+    "GET,POST /account/password",
+    "GET,POST /account/passkeys",
+    "POST /account/passkeys/remove",
+    "GET,POST /account/totp",
+    "POST /account/totp/confirm",
+    "POST /account/totp/remove",
+    "POST /account/recovery",
+    "POST /account/sessions",
+    "POST /account/devices",
+    "POST /account/grants",
+    "GET /invitation/{link}",
+    "POST /invitation/{link}/password",
+    "POST /invitation/{link}/passkey",
+    "GET /assets/{file}",
 ];
 
 /// The endpoints of a server.
@@ -45,5 +65,6 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             "/oauth2/register/{client}",
             get(endpoints::registration).put(endpoints::registration).delete(endpoints::registration),
         )
+        .merge(pages::router())
         .with_state(server)
 }

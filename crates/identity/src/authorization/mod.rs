@@ -6,7 +6,9 @@
 mod outcome;
 mod request;
 mod standing;
+mod words;
 
 pub(crate) use outcome::{Refused, redirect, see_other};
 pub(crate) use request::{AuthorizationRequest, PUSHED};
 pub(crate) use standing::Standing;
+pub(crate) use words::{lifetime, scope_words};

@@ -56,7 +56,12 @@ impl AuthorizationRequest {
         let client = client.filter(|client| !client.disabled).ok_or_else(unknown)?;
         match query.get("request_uri") {
             Some(uri) => {
-                let lost = || Refused::Page(Problem::new(Code::InvalidRequestUri, "the request was used, has expired or is another app's"));
+                let lost = || {
+                    Refused::Page(Problem::new(
+                        Code::InvalidRequestUri,
+                        "the request was used, has expired or is another app's",
+                    ))
+                };
                 let digest = uri.strip_prefix(PUSHED).and_then(|text| Digest::of_secret(Purpose::Pushed, text));
                 let digest = digest.ok_or_else(lost)?;
                 let pushed = server.database.pushed(digest, &client.client.id, server.clock.now()).await;
@@ -93,7 +98,10 @@ impl AuthorizationRequest {
         let client = &stored.client;
         let get = |name| parameters.get(name);
         if get("request").is_some() {
-            return Err(Problem::new(Code::RequestNotSupported, "request objects are not supported: push the request (RFC 9126)"));
+            return Err(Problem::new(
+                Code::RequestNotSupported,
+                "request objects are not supported: push the request (RFC 9126)",
+            ));
         }
         if get("response_type") != Some("code") {
             return Err(Problem::new(Code::UnsupportedResponseType, "response_type must be `code`"));
@@ -133,7 +141,11 @@ impl AuthorizationRequest {
 fn redirect_uri(client: &Client, parameters: &Parameters) -> Answer<String> {
     let asked = parameters.required("redirect_uri", "`redirect_uri` is missing")?;
     let known = client.redirect_uris.iter().any(|known| known.matches(asked, client.kind));
-    if known { Ok(asked.to_owned()) } else { Err(Problem::invalid_request("`redirect_uri` is not one that the app registered")) }
+    if known {
+        Ok(asked.to_owned())
+    } else {
+        Err(Problem::invalid_request("`redirect_uri` is not one that the app registered"))
+    }
 }
 
 /// RFC 7636 §4.3, with S256 alone.

@@ -9,6 +9,7 @@ use crate::{
     identity::Server,
     problem::{Answer, Code, Problem},
     secret::Digest,
+    store::used::use_once,
 };
 
 /// Longest life of an assertion, in seconds: an id must be remembered for as long.
@@ -49,9 +50,14 @@ impl Server {
         let Some(id) = claims.id.filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())) else { return Ok(false) };
         let mark = Digest::of(format!("assertion\0{}\0{id}", client.id).as_bytes());
         // Remembered as long as clocks that differ could let it in.
-        let fresh = self.database.take_once(mark, claims.expires + dpop::AHEAD).await?;
+        let mut write = self.database.write().await?;
+        let fresh = use_once(&mut write, mark.0, claims.expires + dpop::AHEAD).await?;
+        write.commit().await?;
         if !fresh {
-            return Err(Problem::new(Code::InvalidClient, "the assertion was used before: each needs a jti of its own"));
+            return Err(Problem::new(
+                Code::InvalidClient,
+                "the assertion was used before: each needs a jti of its own",
+            ));
         }
         Ok(true)
     }

@@ -68,7 +68,10 @@ impl Server {
         if !proved {
             return Err(refused(call));
         }
-        Ok(Authenticated { client, certificate: certificate.map(|certificate| certificate_thumbprint(&certificate.der)) })
+        Ok(Authenticated {
+            client,
+            certificate: certificate.map(|certificate| certificate_thumbprint(&certificate.der)),
+        })
     }
 
     fn is_secret_of(&self, client: &StoredClient, secret: &str) -> bool {

@@ -88,7 +88,8 @@ impl Registration {
         client.require_par = self.require_pushed_authorization_requests;
         if let Some(name) = self.id_token_signed_response_alg {
             let known = crate::keys::ALGORITHMS.into_iter().find(|algorithm| algorithm.name() == name);
-            client.id_token_algorithm = known.ok_or_else(|| wrong("id_token_signed_response_alg is ES256, EdDSA or RS256"))?;
+            client.id_token_algorithm =
+                known.ok_or_else(|| wrong("id_token_signed_response_alg is ES256, EdDSA or RS256"))?;
         }
         Ok(client)
     }
@@ -109,7 +110,11 @@ impl Registration {
     fn authentication(&self, kind: ClientKind) -> Answer<Authentication> {
         let jwks = || self.jwks.clone().ok_or_else(|| wrong("jwks is missing"));
         let checked = |authentication: Authentication| {
-            if authentication.keys().is_some() { Ok(authentication) } else { Err(wrong("jwks holds no usable public key")) }
+            if authentication.keys().is_some() {
+                Ok(authentication)
+            } else {
+                Err(wrong("jwks holds no usable public key"))
+            }
         };
         match self.token_endpoint_auth_method.as_deref() {
             None if kind.is_confidential() => Ok(Authentication::SecretBasic),
@@ -121,7 +126,8 @@ impl Registration {
             Some("private_key_jwt") => checked(Authentication::PrivateKeyJwt { jwks: jwks()? }),
             Some("tls_client_auth") => {
                 let name = self.tls_client_auth_san_dns.clone().or_else(|| self.tls_client_auth_san_uri.clone());
-                let name = name.ok_or_else(|| wrong("tls_client_auth_san_dns or tls_client_auth_san_uri is missing"))?;
+                let name =
+                    name.ok_or_else(|| wrong("tls_client_auth_san_dns or tls_client_auth_san_uri is missing"))?;
                 Ok(Authentication::TlsClientAuth { name })
             }
             Some(_) => Err(wrong("token_endpoint_auth_method is not one that a client of this type can have")),
@@ -183,7 +189,9 @@ fn redirects(asked: &[String], kind: ClientKind) -> Answer<Vec<RedirectUri>> {
     }
     let parse = |uri: &String| {
         RedirectUri::parse(uri, kind).map_err(|_| {
-            redirect_problem("a redirect URI is https without fragment, user or dot segments; native apps: loopback http too")
+            redirect_problem(
+                "a redirect URI is https without fragment, user or dot segments; native apps: loopback http too",
+            )
         })
     };
     asked.iter().map(parse).collect()

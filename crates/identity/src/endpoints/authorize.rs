@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
     response::Response,
 };
+use http::StatusCode;
 
 use super::Call;
 use crate::{
     accounts::Session,
-    authorization::{AuthorizationRequest, Refused, Standing, redirect, see_other},
+    authorization::{AuthorizationRequest, Refused, Standing, lifetime, redirect, scope_words, see_other},
+    clients::{ClientKind, RedirectUri},
     identity::Server,
-    pages,
+    pages::{self, ConsentView, Posted, Visit},
     parameters::Parameters,
-    problem::{Answer, Code, Problem},
+    problem::{Code, Problem},
 };
 
 const PATH: &str = "/oauth2/authorize";
@@ -22,73 +24,83 @@ const CONSENT_PATH: &str = "/oauth2/consent";
 
 /// A request that a browser brings.
 pub(crate) async fn authorize(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let (mut head, body) = request.into_parts();
+    let visit = match Visit::from_request_parts(&mut head, &server).await {
+        Ok(visit) => visit,
+        Err(page) => return page,
+    };
+    let request = Request::from_parts(head, body);
     let is_form = request.method() == http::Method::POST;
     let call = if is_form { Call::of_form(PATH, request).await } else { Call::of_query(PATH, request) };
     let outcome = match call {
-        Ok(call) => show(&server, &call).await,
+        Ok(call) => show(&visit, &call.parameters).await,
         Err(problem) => Err(Refused::Page(problem)),
     };
     outcome.unwrap_or_else(|refused| refuse(&server, refused))
 }
 
 /// What the user said to a request that was shown.
-pub(crate) async fn consent(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let outcome = match Call::of_form(CONSENT_PATH, request).await {
-        Ok(call) => decide(&server, &call).await,
-        Err(problem) => Err(Refused::Page(problem)),
-    };
-    outcome.unwrap_or_else(|refused| refuse(&server, refused))
+pub(crate) async fn consent(Posted { visit, form }: Posted) -> Response {
+    decide(&visit, &form).await.unwrap_or_else(|refused| refuse(&visit.server, refused))
 }
 
-async fn show(server: &Arc<Server>, call: &Call) -> Result<Response, Refused> {
-    let query = &call.parameters;
+async fn show(visit: &Visit, query: &Parameters) -> Result<Response, Refused> {
+    let server = &visit.server;
     let request = AuthorizationRequest::read(server, query).await?;
-    let session = session(server, call).await?;
-    match Standing::of(server, &request, query, session) {
+    match Standing::of(server, &request, query, visit.session.clone()) {
         Standing::Ready(session) => give(server, &session, &request).await,
-        Standing::Consent(session) => Ok(pages::consent::show(server, call, &session, &request, query)),
-        Standing::Login { back } => Ok(see_other(&login(&back, &request, query))),
+        Standing::Consent(_) => Ok(ask(visit, &request, query)),
+        Standing::Login { back } => Ok(see_other(&login(&back, &request))),
         Standing::Unable(problem) => Err(to_client(&request, problem)),
     }
 }
 
-async fn decide(server: &Arc<Server>, call: &Call) -> Result<Response, Refused> {
-    let session = session(server, call).await?;
-    pages::consent::check(server, call, session.as_ref()).map_err(Refused::Page)?;
-    let shown = call.parameters.required("request", "the form is not whole").map_err(Refused::Page)?;
+/// The page that says in plain words who gets what for how long.
+fn ask(visit: &Visit, request: &AuthorizationRequest, query: &Parameters) -> Response {
+    let (server, client) = (&visit.server, &request.client.client);
+    let origin = RedirectUri::origin_of(&request.redirect_uri);
+    let view = ConsentView {
+        client_name: &client.name,
+        client_host: Some(origin.rsplit('/').next().unwrap_or_default()),
+        is_agent: client.kind == ClientKind::Agent,
+        scopes: &scope_words(server, &request.scopes),
+        lifetime: &pages::span(lifetime(server, client, &request.scopes)),
+        action: CONSENT_PATH,
+        fields: &[("request", query.encode())],
+        redirect_origin: Some(&origin),
+        is_device: false,
+    };
+    pages::consent(visit, &view)
+}
+
+async fn decide(visit: &Visit, form: &Parameters) -> Result<Response, Refused> {
+    let server = &visit.server;
+    let shown = form.required("request", "the form is not whole").map_err(Refused::Page)?;
     let query = Parameters::parse(shown.as_bytes()).map_err(Refused::Page)?;
     let request = AuthorizationRequest::read(server, &query).await?;
-    match Standing::of(server, &request, &query, session) {
-        Standing::Ready(session) | Standing::Consent(session) => match call.parameters.get("decision") {
+    match Standing::of(server, &request, &query, visit.session.clone()) {
+        Standing::Ready(session) | Standing::Consent(session) => match form.get("decision") {
             Some("allow") => give(server, &session, &request).await,
             _ => Err(to_client(&request, Problem::new(Code::AccessDenied, "the user said no"))),
         },
         // The session ended meanwhile.
-        Standing::Login { back } => Ok(see_other(&login(&back, &request, &query))),
+        Standing::Login { back } => Ok(see_other(&login(&back, &request))),
         Standing::Unable(problem) => Err(to_client(&request, problem)),
     }
 }
 
-async fn session(server: &Arc<Server>, call: &Call) -> Result<Option<Session>, Refused> {
-    server.session(&call.headers).await.map_err(|error| Refused::Page(error.into()))
-}
-
 async fn give(server: &Server, session: &Session, request: &AuthorizationRequest) -> Result<Response, Refused> {
     let (client, scopes, resources) = (&request.client.client, request.scopes.clone(), request.resources.clone());
-    let code: Answer<_> =
-        server.give_code(session, client, scopes, resources, &request.binding, request.pushed).await;
+    let code = server.give_code(session, client, scopes, resources, &request.binding, request.pushed).await;
     let code = code.map_err(|problem| to_client(request, problem))?;
     Ok(redirect(server, &request.redirect_uri, request.state.as_deref(), &[("code", code.expose())]))
 }
 
 /// Where the user logs in, and comes back from.
-fn login(back: &str, request: &AuthorizationRequest, query: &Parameters) -> String {
+fn login(back: &str, request: &AuthorizationRequest) -> String {
     let mut login = form_urlencoded::Serializer::new(String::new());
     login.append_pair("return", back);
     login.append_pair("acr", request.acr.name());
-    if let Some(hint) = query.get("login_hint") {
-        login.append_pair("login_hint", hint);
-    }
     format!("/login?{}", login.finish())
 }
 
@@ -98,7 +110,13 @@ fn to_client(request: &AuthorizationRequest, problem: Problem) -> Refused {
 
 fn refuse(server: &Arc<Server>, refused: Refused) -> Response {
     match refused {
-        Refused::Page(problem) => pages::error::show(server, &problem),
+        Refused::Page(problem) => {
+            let status = match problem.code {
+                Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            pages::error(server, status, problem.description, problem.code.as_str())
+        }
         Refused::Redirect { redirect_uri, state, problem } => {
             let members = [("error", problem.code.as_str()), ("error_description", problem.description)];
             redirect(server, &redirect_uri, state.as_deref(), &members)

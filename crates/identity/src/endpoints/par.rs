@@ -46,7 +46,8 @@ async fn answer(server: &Server, request: Request) -> Answer<Value> {
         parameters.set("dpop_jkt", &jkt);
     }
     let secret = Secret::generate(Purpose::Pushed)?;
-    let checked = AuthorizationRequest::checked(server, Arc::clone(&authenticated.client), &parameters, Some(secret.digest()));
+    let checked =
+        AuthorizationRequest::checked(server, Arc::clone(&authenticated.client), &parameters, Some(secret.digest()));
     let checked = checked.map_err(Refused::problem)?;
     let now = server.clock.now();
     let client = &checked.client.client.id;

@@ -82,7 +82,10 @@ async fn replace(server: &Server, id: &str, request: Request) -> Answer<Map<Stri
     let registration = described(request).await?;
     let described = registration.into_client(client.id.clone(), &server.settings)?;
     if described.authentication.has_secret() != client.authentication.has_secret() {
-        return Err(Problem::new(Code::InvalidClientMetadata, "a client keeps to its way to authenticate; register anew"));
+        return Err(Problem::new(
+            Code::InvalidClientMetadata,
+            "a client keeps to its way to authenticate; register anew",
+        ));
     }
     // What only the operator gives stays.
     let (roles, tenant, resources, serves) =
@@ -132,7 +135,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn refused() -> Problem {
-    let mut problem = Problem::new(Code::InvalidToken, "a registration needs an access token that the operator or the server gave");
+    let mut problem =
+        Problem::new(Code::InvalidToken, "a registration needs an access token that the operator or the server gave");
     problem.challenge = Some("Bearer");
     problem
 }

@@ -27,12 +27,15 @@ impl Server {
         let token = call.parameters.required("subject_token", "`subject_token` is missing")?;
         let kind = call.parameters.required("subject_token_type", "`subject_token_type` is missing")?;
         if ![ACCESS_TOKEN, JWT].contains(&kind) || parameter("actor_token").is_some() {
-            return Err(Problem::invalid_request("only access tokens of this server are exchanged, without actor tokens"));
+            return Err(Problem::invalid_request(
+                "only access tokens of this server are exchanged, without actor tokens",
+            ));
         }
         if parameter("requested_token_type").is_some_and(|kind| ![ACCESS_TOKEN, JWT].contains(&kind)) {
             return Err(Problem::invalid_request("only access tokens are given for another"));
         }
-        let subject = self.believed(token).await?.ok_or_else(|| Problem::invalid_grant("the subject token is not valid"))?;
+        let subject =
+            self.believed(token).await?.ok_or_else(|| Problem::invalid_grant("the subject token is not valid"))?;
         let is_theirs = subject.client_id.as_deref() == Some(client.id.0.as_str());
         if !is_theirs && !subject.audience.iter().any(|audience| client.serves.contains(audience)) {
             return Err(Problem::invalid_grant("the subject token was not for this client"));

@@ -64,7 +64,10 @@ impl Server {
             Refreshed::Refused(problem) => Err(problem),
             Refreshed::Unknown => Err(unknown()),
             Refreshed::Reused(grant) => {
-                eprintln!("identity: a refresh token was used again after its grace; grant {grant} of client {} is revoked", client.id);
+                eprintln!(
+                    "identity: a refresh token was used again after its grace; grant {grant} of client {} is revoked",
+                    client.id
+                );
                 self.revoke_grant(&grant).await?;
                 Err(unknown())
             }

@@ -81,7 +81,11 @@ impl Identity {
         let client = if client.id.0.is_empty() { Client { id: ClientId(random_id()?), ..client } } else { client };
         self.check_client(&client)?;
         self.0.put_client(&client).await?;
-        let secret = if client.authentication.has_secret() { Some(self.0.new_client_secret(&client.id, 0).await?) } else { None };
+        let secret = if client.authentication.has_secret() {
+            Some(self.0.new_client_secret(&client.id, 0).await?)
+        } else {
+            None
+        };
         Ok((client, secret))
     }
 
@@ -147,7 +151,9 @@ impl Identity {
         if let Some(scope) = client.scopes.iter().find(|scope| !settings.knows_scope(scope)) {
             return Err(ClientError::UnknownScope(scope.clone()));
         }
-        if let Some(resource) = client.resources.iter().chain(&client.serves).find(|one| !settings.resources.contains(one)) {
+        if let Some(resource) =
+            client.resources.iter().chain(&client.serves).find(|one| !settings.resources.contains(one))
+        {
             return Err(ClientError::UnknownResource(resource.clone()));
         }
         let confidential = client.authentication.is_confidential();

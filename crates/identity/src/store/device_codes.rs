@@ -56,7 +56,8 @@ impl Database {
 
     /// The device that waits with a code.
     pub(crate) async fn waiting_device(&self, code: &str, now: u64) -> Result<Option<DeviceRequest>, StoreError> {
-        let query = "SELECT client, scopes, resources FROM device WHERE user_code = $1 AND state = 'pending' AND expires > $2";
+        let query =
+            "SELECT client, scopes, resources FROM device WHERE user_code = $1 AND state = 'pending' AND expires > $2";
         let row: Option<(String, String, String)> =
             sqlx::query_as(query).bind(code).bind(seconds(now)).fetch_optional(&self.pool).await?;
         Ok(row.map(|(client, scopes, resources)| DeviceRequest {

@@ -142,9 +142,8 @@ impl Database {
 
     /// The grant of a refresh token, live or not.
     pub(crate) async fn grant_of_refresh(&self, digest: Digest) -> Result<Option<Grant>, StoreError> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM user_grant WHERE id = (SELECT user_grant FROM refresh WHERE digest = $1)"
-        );
+        let query =
+            format!("SELECT {COLUMNS} FROM user_grant WHERE id = (SELECT user_grant FROM refresh WHERE digest = $1)");
         let row = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(digest.0.as_slice());
         row.fetch_optional(&self.pool).await?.map(Grant::try_from).transpose()
     }

@@ -2,13 +2,20 @@
 
 pub(crate) mod clients;
 pub(crate) mod device_codes;
+pub(crate) mod devices;
+pub(crate) mod events;
+pub(crate) mod factors;
 pub(crate) mod grants;
 pub(crate) mod keys;
-mod once;
 mod opaque;
 mod pushed;
 mod registrations;
 pub(crate) mod revocations;
+pub(crate) mod sessions;
+pub(crate) mod throttle;
+pub(crate) mod used;
+pub(crate) mod user_grants;
+pub(crate) mod users;
 
 use std::path::Path;
 

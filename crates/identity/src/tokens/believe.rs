@@ -65,7 +65,8 @@ impl Server {
 }
 
 fn refused(scheme: &'static str) -> Problem {
-    let mut problem = Problem::new(Code::InvalidToken, "the access token is missing, expired, revoked or not for its holder");
+    let mut problem =
+        Problem::new(Code::InvalidToken, "the access token is missing, expired, revoked or not for its holder");
     problem.challenge = Some(scheme);
     problem
 }

@@ -69,7 +69,10 @@ impl Server {
 
     fn check_bound(&self, client: &Client, binding: &Binding) -> Answer<()> {
         if client.dpop_bound && binding.jkt.is_none() {
-            return Err(Problem::new(Code::InvalidDpopProof, "this client's tokens are bound: send a DPoP proof (RFC 9449)"));
+            return Err(Problem::new(
+                Code::InvalidDpopProof,
+                "this client's tokens are bound: send a DPoP proof (RFC 9449)",
+            ));
         }
         if client.certificate_bound && binding.x5t.is_none() {
             return Err(Problem::invalid_request("this client's tokens are bound to its certificate: none was shown"));
