@@ -22,7 +22,7 @@ mod store;
 mod tokens;
 
 pub use accounts::{
-    AccountError, Acr, Amr, Event, EventKind, InvalidUser, Invitation, InvitationKind, NewUser, Session, SessionId, User,
+    AccountError, Acr, Amr, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind, NewUser, Session, SessionId, User,
     UserId,
 };
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
