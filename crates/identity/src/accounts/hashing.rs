@@ -41,7 +41,7 @@ pub enum HashingError {
 
 /// A password's hash as a PHC string: `$argon2id$v=19$m=19456,t=2,p=1$salt$hash`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoredHash(pub(crate) String);
+pub(crate) struct StoredHash(pub(crate) String);
 
 impl fmt::Debug for StoredHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,7 +51,7 @@ impl fmt::Debug for StoredHash {
 
 /// Computes hashes, never more at a time than there are permits.
 #[derive(Debug)]
-pub struct Hashing {
+pub(crate) struct Hashing {
     running: Arc<Semaphore>,
     waiting: Semaphore,
     /// Stands in for the hash of somebody who has none, so that they cost what others cost.
@@ -61,7 +61,7 @@ pub struct Hashing {
 
 impl Hashing {
     /// `at_once`: how many hashes may be computed at the same time, each in 19 MiB; at least one.
-    pub fn new(at_once: usize) -> Result<Self, HashingError> {
+    pub(crate) fn new(at_once: usize) -> Result<Self, HashingError> {
         let at_once = at_once.max(1);
         Ok(Self {
             running: Arc::new(Semaphore::new(at_once)),
@@ -72,7 +72,7 @@ impl Hashing {
     }
 
     /// Hashes a new password under a new salt.
-    pub async fn hash(&self, password: Password) -> Result<StoredHash, HashingError> {
+    pub(crate) async fn hash(&self, password: Password) -> Result<StoredHash, HashingError> {
         self.on_a_thread(move || {
             let salt = random::<SALT_BYTES>()?;
             let hash = argon2()?.hash_password_with_salt(password.as_bytes(), &salt);
@@ -82,7 +82,7 @@ impl Hashing {
     }
 
     /// Whether the password is the one that was hashed. Without a hash the answer is no, at the same cost.
-    pub async fn verify(&self, password: Password, stored: Option<StoredHash>) -> Result<bool, HashingError> {
+    pub(crate) async fn verify(&self, password: Password, stored: Option<StoredHash>) -> Result<bool, HashingError> {
         let is_real = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.clone());
         let equal = self
@@ -95,7 +95,7 @@ impl Hashing {
     }
 
     /// How many hashes were computed so far.
-    pub fn computed(&self) -> u64 {
+    pub(crate) fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
     }
 
@@ -141,4 +141,89 @@ fn random<const N: usize>() -> Result<[u8; N], HashingError> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| HashingError::Failed)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hash_is_right_for_its_password_alone() {
+        let hashing = Hashing::new(2).unwrap();
+        let stored = hashing.hash(Password::typed("seven purple hedgehogs")).await.unwrap();
+        assert!(stored.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", stored.0);
+        assert!(hashing.verify(Password::typed("seven purple hedgehogs"), Some(stored.clone())).await.unwrap());
+        assert!(!hashing.verify(Password::typed("seven purple hedgehog"), Some(stored)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_stranger_costs_one_hash_like_everybody_else() {
+        let hashing = Hashing::new(1).unwrap();
+        let stored = hashing.hash(Password::typed("seven purple hedgehogs")).await.unwrap();
+        for stored in [Some(stored), None] {
+            let before = hashing.computed();
+            assert!(!hashing.verify(Password::typed("guess"), stored).await.unwrap());
+            assert_eq!(hashing.computed() - before, 1);
+        }
+        let parts = |hash: &StoredHash| hash.0.rsplitn(3, '$').nth(2).map(str::to_owned);
+        let real = hashing.hash(Password::typed("any other words")).await.unwrap();
+        assert_eq!(parts(&hashing.dummy), parts(&real), "the same algorithm and parameters");
+        assert_eq!(hashing.dummy.0.len(), real.0.len());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_hundred_at_once_are_computed_two_at_a_time() {
+        let hashing = Arc::new(Hashing::new(2).unwrap());
+        let most = Arc::new(AtomicU64::new(0));
+        let under_way = Arc::new(AtomicU64::new(0));
+        let all: Vec<_> = (0..100)
+            .map(|_| {
+                let (hashing, most, under_way) = (Arc::clone(&hashing), Arc::clone(&most), Arc::clone(&under_way));
+                tokio::spawn(async move {
+                    let work = move || {
+                        most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        under_way.fetch_sub(1, Ordering::SeqCst);
+                        Ok(())
+                    };
+                    hashing.on_a_thread(work).await
+                })
+            })
+            .collect();
+        for one in all {
+            one.await.unwrap().unwrap();
+        }
+        assert!((1..=2).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+        assert_eq!(hashing.computed(), 100);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_does_not_make_room_before_the_thread_is_done() {
+        let hashing = Arc::new(Hashing::new(1).unwrap());
+        let (begun, started) = std::sync::mpsc::channel();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let first = Arc::clone(&hashing);
+        let gone = tokio::spawn(async move {
+            let work = move || {
+                begun.send(()).map_err(|_| HashingError::Failed)?;
+                finished.recv().map_err(|_| HashingError::Failed)
+            };
+            first.on_a_thread(work).await
+        });
+        tokio::task::spawn_blocking(move || started.recv().unwrap()).await.unwrap();
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        assert_eq!(hashing.running.available_permits(), 0, "the thread still has its memory");
+        finish.send(()).unwrap();
+        let _turn = hashing.running.acquire().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_may() {
+        let hashing = Hashing::new(1).unwrap();
+        let _places = hashing.waiting.try_acquire_many(u32::try_from(MAX_WAITING).unwrap() + 1).unwrap();
+        let refused = hashing.verify(Password::typed("guess"), None).await;
+        assert_eq!(refused, Err(HashingError::Busy));
+    }
 }

@@ -10,9 +10,9 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// Fewest characters of a new password.
-pub const MIN_CHARACTERS: usize = 8;
+pub(crate) const MIN_CHARACTERS: usize = 8;
 /// Most bytes of a password in UTF-8: 64 characters of any script, and far more of most.
-pub const MAX_BYTES: usize = 256;
+pub(crate) const MAX_BYTES: usize = 256;
 
 /// Passwords that are guessed first, in lower case, sorted, each of at least [`MIN_CHARACTERS`].
 ///
@@ -21,7 +21,7 @@ const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Why a password may not be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// Under 8 characters.
     #[error("the password has fewer than {MIN_CHARACTERS} characters")]
     TooShort,
@@ -38,17 +38,17 @@ pub enum Unfit {
 
 /// A password in its normal form. It is wiped when dropped and never shown.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub(crate) struct Password(Zeroizing<String>);
 
 impl Password {
     /// What somebody typed to log in. It may be anything: only its hash says whether it is right.
-    pub fn typed(text: &str) -> Self {
+    pub(crate) fn typed(text: &str) -> Self {
         let spaced = text.chars().map(|c| if c.is_whitespace() && !c.is_control() { ' ' } else { c });
         Self(Zeroizing::new(spaced.nfc().collect()))
     }
 
     /// What somebody with this login name wants for a password.
-    pub fn chosen(text: &str, name: &str) -> Result<Self, Unfit> {
+    pub(crate) fn chosen(text: &str, name: &str) -> Result<Self, Unfit> {
         let password = Self::typed(text);
         let folded = Zeroizing::new(password.0.to_lowercase());
         if password.0.chars().count() < MIN_CHARACTERS {

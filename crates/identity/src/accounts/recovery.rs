@@ -14,22 +14,22 @@ use zeroize::Zeroizing;
 use super::user::UserId;
 
 /// Codes of a set.
-pub const CODES: usize = 10;
+pub(crate) const CODES: usize = 10;
 const CODE_BYTES: usize = 10;
 /// Base32 without letters that are taken for digits or each other (Crockford's, in lower case).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const GROUP: usize = 4;
 
 /// A code, like `7h2k-m0qd-9xwe-c4rt`. It is shown once.
-pub struct RecoveryCode(Zeroizing<String>);
+pub(crate) struct RecoveryCode(Zeroizing<String>);
 
 /// SHA-256 of a user's id and a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecoveryDigest(pub(crate) [u8; 32]);
+pub(crate) struct RecoveryDigest(pub(crate) [u8; 32]);
 
 impl RecoveryCode {
     /// A new code.
-    pub fn generate() -> Result<Self, NoRandomness> {
+    pub(crate) fn generate() -> Result<Self, NoRandomness> {
         let mut bytes = Zeroizing::new([0_u8; CODE_BYTES]);
         rand::fill(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
         let bits = bytes.iter().fold(0_u128, |bits, byte| (bits << 8) | u128::from(*byte));
@@ -39,7 +39,7 @@ impl RecoveryCode {
 
     /// Reads what somebody typed: case, spaces and hyphens do not matter, and letters that look like digits are taken
     /// for them.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let letters = text.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| match c.to_ascii_lowercase() {
             'o' => '0',
             'i' | 'l' => '1',
@@ -51,7 +51,7 @@ impl RecoveryCode {
     }
 
     /// What is kept of it.
-    pub fn digest(&self, user: &UserId) -> RecoveryDigest {
+    pub(crate) fn digest(&self, user: &UserId) -> RecoveryDigest {
         let text = Zeroizing::new(format!("{user}:{}", self.0.as_str()));
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
@@ -59,7 +59,7 @@ impl RecoveryCode {
     }
 
     /// The code for showing, in groups of four.
-    pub fn to_text(&self) -> Zeroizing<String> {
+    pub(crate) fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::new());
         for (place, letter) in self.0.chars().enumerate() {
             if place > 0 && place % GROUP == 0 {

@@ -12,28 +12,28 @@ use zeroize::Zeroizing;
 const SECRET_BYTES: usize = 20;
 
 /// The secret that an authenticator app shares with us.
-pub struct Totp(Zeroizing<[u8; SECRET_BYTES]>);
+pub(crate) struct Totp(Zeroizing<[u8; SECRET_BYTES]>);
 
 impl Totp {
     /// A new secret.
-    pub fn generate() -> Result<Self, NoRandomness> {
+    pub(crate) fn generate() -> Result<Self, NoRandomness> {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
         rand::fill(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
         Ok(Self(bytes))
     }
 
     /// A secret as it was kept.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
     }
 
     /// The secret as it is kept, to be sealed.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_slice()
     }
 
     /// The secret for typing: base32 in groups of four.
-    pub fn to_text(&self) -> Zeroizing<String> {
+    pub(crate) fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::new());
         for (place, letter) in self.secret().to_base32().chars().enumerate() {
             if place > 0 && place % 4 == 0 {
@@ -46,7 +46,7 @@ impl Totp {
 
     /// The secret for scanning: an `otpauth://` URI, as authenticator apps read it. `issuer` and `account` are what the
     /// app shows.
-    pub fn to_uri(&self, issuer: &str, account: &str) -> Zeroizing<String> {
+    pub(crate) fn to_uri(&self, issuer: &str, account: &str) -> Zeroizing<String> {
         let (issuer, account) = (escaped(issuer), escaped(account));
         let secret = self.secret().to_base32();
         Zeroizing::new(format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}"))
@@ -54,7 +54,7 @@ impl Totp {
 
     /// The step that this code belongs to, if it is one of the three around `now` (Unix seconds). Spaces, which apps
     /// show in the middle, are passed over.
-    pub fn step_of(&self, code: &str, now: u64) -> Option<u64> {
+    pub(crate) fn step_of(&self, code: &str, now: u64) -> Option<u64> {
         let digits: Zeroizing<String> = Zeroizing::new(code.chars().filter(|c| !c.is_whitespace()).take(7).collect());
         Builder::new().with_secret(self.secret()).build().ok()?.check(&digits, now)
     }

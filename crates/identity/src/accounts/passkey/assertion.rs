@@ -6,44 +6,44 @@ use super::{Ceremony, PublicKey, Refused, RelyingParty, authenticator_data::Auth
 
 /// What a browser sends after `navigator.credentials.get()`.
 #[derive(Debug)]
-pub struct Assertion {
+pub(crate) struct Assertion {
     /// `rawId`.
-    pub id: Vec<u8>,
+    pub(crate) id: Vec<u8>,
     /// `response.clientDataJSON`.
-    pub client_data: Vec<u8>,
+    pub(crate) client_data: Vec<u8>,
     /// `response.authenticatorData`.
-    pub authenticator_data: Vec<u8>,
+    pub(crate) authenticator_data: Vec<u8>,
     /// `response.signature`.
-    pub signature: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
     /// `response.userHandle`, which discoverable credentials always give.
-    pub user_handle: Option<Vec<u8>>,
+    pub(crate) user_handle: Option<Vec<u8>>,
 }
 
 /// What is known of the passkey with the assertion's id.
 #[derive(Debug)]
-pub struct Known<'k> {
+pub(crate) struct Known<'k> {
     /// Its key.
-    pub key: &'k PublicKey,
+    pub(crate) key: &'k PublicKey,
     /// The handle of the user it belongs to.
-    pub user_handle: &'k [u8],
+    pub(crate) user_handle: &'k [u8],
     /// How often it had signed.
-    pub sign_count: u32,
+    pub(crate) sign_count: u32,
     /// Whether it could be copied when it was registered.
-    pub backup_eligible: bool,
+    pub(crate) backup_eligible: bool,
 }
 
 /// What a good assertion changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asserted {
+pub(crate) struct Asserted {
     /// How often the key has signed.
-    pub sign_count: u32,
+    pub(crate) sign_count: u32,
     /// Whether it has been copied to other devices of its holder.
-    pub backed_up: bool,
+    pub(crate) backed_up: bool,
 }
 
 impl Assertion {
     /// Checks everything. `accept` judges the challenge, and what it makes of it has to be used up by the caller.
-    pub fn verify<C>(
+    pub(crate) fn verify<C>(
         &self,
         known: &Known<'_>,
         party: &RelyingParty,

@@ -22,7 +22,6 @@ pub(super) struct AuthenticatorData {
 
 /// A new credential.
 pub(super) struct Attested {
-    pub(super) aaguid: [u8; 16],
     pub(super) id: Vec<u8>,
     pub(super) key: PublicKey,
 }
@@ -75,7 +74,7 @@ impl AuthenticatorData {
 
 impl Attested {
     fn parse(rest: &mut &[u8]) -> Result<Self, Refused> {
-        let aaguid = take(rest)?;
+        let _aaguid: [u8; 16] = take(rest)?;
         let length = usize::from(u16::from_be_bytes(take(rest)?));
         if !(1..=MAX_ID_BYTES).contains(&length) {
             return Err(Refused::Malformed);
@@ -85,7 +84,7 @@ impl Attested {
         let before = *rest;
         item(rest)?;
         let cose = before.get(..before.len() - rest.len()).ok_or(Refused::Malformed)?;
-        Ok(Self { aaguid, id: id.to_vec(), key: PublicKey::parse(cose)? })
+        Ok(Self { id: id.to_vec(), key: PublicKey::parse(cose)? })
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) const LIFETIME: u64 = 300;
 
 /// What an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ceremony {
+pub(crate) enum Ceremony {
     /// `webauthn.create`.
     Registration,
     /// `webauthn.get`.
@@ -39,22 +39,22 @@ impl Ceremony {
 
 /// The key under which challenges are made.
 #[derive(Debug)]
-pub struct ChallengeKey(hmac::Key);
+pub(crate) struct ChallengeKey(hmac::Key);
 
 impl ChallengeKey {
     /// A key of 32 bytes, derived from the master key.
-    pub fn new(key: &[u8; 32]) -> Self {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 }
 
 /// What an authenticator signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Challenge([u8; LENGTH]);
+pub(crate) struct Challenge([u8; LENGTH]);
 
 impl Challenge {
     /// A new challenge for the browser with this cookie secret.
-    pub fn generate(key: &ChallengeKey, ceremony: Ceremony, browser: &[u8], now: u64) -> Result<Self, NoRandomness> {
+    pub(crate) fn generate(key: &ChallengeKey, ceremony: Ceremony, browser: &[u8], now: u64) -> Result<Self, NoRandomness> {
         let mut bytes = [0; LENGTH];
         let (body, mac) = bytes.split_at_mut(RANDOM + TIME);
         let (random, time) = body.split_at_mut(RANDOM);
@@ -81,19 +81,19 @@ impl Challenge {
     }
 
     /// The first second in which it is no longer good.
-    pub fn expires(&self) -> u64 {
+    pub(crate) fn expires(&self) -> u64 {
         self.0.iter().skip(RANDOM).take(TIME).fold(0, |time, byte| (time << 8) | u64::from(*byte))
     }
 
     /// What is kept of it once it was answered.
-    pub fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, &self.0).as_ref());
         bytes
     }
 
     /// Its bytes, for the browser.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }

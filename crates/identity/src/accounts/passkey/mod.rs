@@ -10,11 +10,13 @@ mod challenge;
 mod client_data;
 mod public_key;
 mod registration;
+#[cfg(test)]
+mod tests;
 
-pub use assertion::{Asserted, Assertion, Known};
-pub use challenge::{Ceremony, Challenge, ChallengeKey};
-pub use public_key::PublicKey;
-pub use registration::{NewPasskey, Registration};
+pub(crate) use assertion::{Assertion, Known};
+pub(crate) use challenge::{Ceremony, Challenge, ChallengeKey};
+pub(crate) use public_key::PublicKey;
+pub(crate) use registration::{NewPasskey, Registration};
 
 /// Longest credential id (§4, "Credential ID": at most 1023 bytes).
 const MAX_ID_BYTES: usize = 1023;
@@ -23,16 +25,16 @@ const MAX_PART_BYTES: usize = 64 * 1024;
 
 /// Whom passkeys are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelyingParty {
+pub(crate) struct RelyingParty {
     /// The host of the issuer: keys are bound to it.
-    pub id: String,
+    pub(crate) id: String,
     /// The origin of the issuer: answers come from pages of it.
-    pub origin: String,
+    pub(crate) origin: String,
 }
 
 /// Why an answer of an authenticator is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// Not base64url, not JSON, not CBOR, too long or too short.
     #[error("the answer cannot be read")]
     Malformed,

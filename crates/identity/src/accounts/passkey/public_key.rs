@@ -17,17 +17,17 @@ const MAX_BYTES: usize = 2048;
 
 /// A key that verifies what an authenticator signs.
 #[derive(Debug, Clone)]
-pub struct PublicKey {
+pub(crate) struct PublicKey {
     cose: Vec<u8>,
     key: ParsedPublicKey,
 }
 
 impl PublicKey {
     /// The algorithms that registrations ask for, best first, as COSE numbers them.
-    pub const ALGORITHMS: [i64; 3] = [-7, -8, -257];
+    pub(crate) const ALGORITHMS: [i64; 3] = [-7, -8, -257];
 
     /// Reads a COSE key.
-    pub fn parse(cose: &[u8]) -> Result<Self, Refused> {
+    pub(crate) fn parse(cose: &[u8]) -> Result<Self, Refused> {
         if cose.len() > MAX_BYTES {
             return Err(Refused::UnknownKey);
         }
@@ -37,12 +37,12 @@ impl PublicKey {
     }
 
     /// The key as it came, to be kept.
-    pub fn as_cose(&self) -> &[u8] {
+    pub(crate) fn as_cose(&self) -> &[u8] {
         &self.cose
     }
 
     /// Checks a signature of this key over a message.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Refused> {
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Refused> {
         self.key.verify_sig(message, signature).map_err(|_| Refused::BadSignature)
     }
 }

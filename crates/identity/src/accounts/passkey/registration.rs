@@ -11,33 +11,31 @@ use super::{
 
 /// What a browser sends after `navigator.credentials.create()`.
 #[derive(Debug)]
-pub struct Registration {
+pub(crate) struct Registration {
     /// `response.clientDataJSON`.
-    pub client_data: Vec<u8>,
+    pub(crate) client_data: Vec<u8>,
     /// `response.attestationObject`.
-    pub attestation: Vec<u8>,
+    pub(crate) attestation: Vec<u8>,
 }
 
 /// A key to keep.
 #[derive(Debug, Clone)]
-pub struct NewPasskey {
+pub(crate) struct NewPasskey {
     /// The credential's id.
-    pub id: Vec<u8>,
+    pub(crate) id: Vec<u8>,
     /// The key.
-    pub key: PublicKey,
+    pub(crate) key: PublicKey,
     /// How often it has signed; zero for keys that do not count.
-    pub sign_count: u32,
-    /// The make of the authenticator, if it says so; zero otherwise.
-    pub aaguid: [u8; 16],
+    pub(crate) sign_count: u32,
     /// Whether it can be copied to other devices of its holder.
-    pub backup_eligible: bool,
+    pub(crate) backup_eligible: bool,
     /// Whether it has been.
-    pub backed_up: bool,
+    pub(crate) backed_up: bool,
 }
 
 impl Registration {
     /// Checks everything. `accept` judges the challenge, and what it makes of it has to be used up by the caller.
-    pub fn verify<C>(
+    pub(crate) fn verify<C>(
         &self,
         party: &RelyingParty,
         accept: impl FnOnce(&[u8]) -> Result<C, Refused>,
@@ -48,9 +46,9 @@ impl Registration {
         data.check(party)?;
         let (backup_eligible, backed_up) = (data.is_backup_eligible(), data.is_backed_up());
         let AuthenticatorData { sign_count, attested, .. } = data;
-        let Attested { aaguid, id, key } = attested.ok_or(Refused::Malformed)?;
+        let Attested { id, key } = attested.ok_or(Refused::Malformed)?;
         object.check(&key, &self.client_data)?;
-        Ok((NewPasskey { id, key, sign_count, aaguid, backup_eligible, backed_up }, challenge))
+        Ok((NewPasskey { id, key, sign_count, backup_eligible, backed_up }, challenge))
     }
 }
 
