@@ -154,4 +154,6 @@ pub enum Serves {
     Upstream,
     /// The gateway, with decisions of its policies (`AuthZEN` Authorization API 1.0).
     Evaluation,
+    /// The built-in authorization server.
+    Resident(super::Readers),
 }
