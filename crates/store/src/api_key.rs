@@ -1,30 +1,18 @@
-//! The text of an API key: `pck_live_`, 43 digits of base62 for 32 random bytes, 6 digits of base62 for the CRC-32
-//! (IEEE) of everything before them.
-//!
-//! The fixed prefix lets secret scanners find leaked keys; the checksum lets the gateway refuse junk without asking the
-//! store. Neither is a secret, so checking them early tells a caller nothing about which keys exist.
+//! The text of an API key: a [token text](crate::token_text) that begins with `pck_live_`.
 
 use std::fmt;
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::digest;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::{
-    base62::{self, NotBase62},
-    crc32::crc32,
-};
+use crate::token_text;
+pub use crate::token_text::{MalformedToken as MalformedKey, NoRandomness};
 
 /// What every API key begins with.
 pub const PREFIX: &str = "pck_live_";
 /// Length of a key in bytes.
-pub const LENGTH: usize = PREFIX.len() + SECRET_DIGITS + CHECKSUM_DIGITS;
-
-const SECRET_BYTES: usize = 32;
-/// 62^43 is the first power of 62 above 2^256.
-const SECRET_DIGITS: usize = 43;
-/// 62^6 is the first power of 62 above 2^32.
-const CHECKSUM_DIGITS: usize = 6;
+pub const LENGTH: usize = token_text::length(PREFIX);
 
 /// A well-formed API key. Erased from memory when dropped; its `Debug` shows nothing of it.
 pub struct ApiKey(Zeroizing<String>);
@@ -33,48 +21,15 @@ pub struct ApiKey(Zeroizing<String>);
 #[derive(Clone, Copy)]
 pub struct KeyDigest(pub [u8; 32]);
 
-/// Why a text is not an API key. For operators and tests; callers are told nothing of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum MalformedKey {
-    /// It does not begin with [`PREFIX`].
-    #[error("an API key begins with `{PREFIX}`")]
-    Prefix,
-    /// It is not [`LENGTH`] bytes long.
-    #[error("an API key is {LENGTH} bytes long, this is {0}")]
-    Length(usize),
-    /// It holds something other than digits and letters after the prefix.
-    #[error("an API key consists of digits and letters after its prefix")]
-    Alphabet,
-    /// Its number does not fit in 256 bits, or its checksum's in 32.
-    #[error("the number in the API key is too large")]
-    Overflow,
-    /// Its checksum is another one: mistyped, truncated or made up.
-    #[error("the checksum of the API key does not match")]
-    Checksum,
-}
-
-/// The system gave no random bytes, so no key was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system gave no random bytes")]
-pub struct NoRandomness;
-
 impl ApiKey {
     /// A new key of 256 random bits.
     pub fn generate() -> Result<Self, NoRandomness> {
-        let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
-        rand::fill(secret.as_mut_slice()).map_err(|_| NoRandomness)?;
-        // The whole length at once: a buffer that grows would leave copies of the key behind.
-        let mut text = Zeroizing::new(String::with_capacity(LENGTH));
-        text.push_str(PREFIX);
-        base62::encode(secret.as_slice(), SECRET_DIGITS, &mut text);
-        let checksum = crc32(text.as_bytes());
-        base62::encode(&checksum.to_be_bytes(), CHECKSUM_DIGITS, &mut text);
-        Ok(Self(text))
+        Ok(Self(token_text::generate(PREFIX)?))
     }
 
     /// Reads a key. Exactly one text stands for a key: no white space, no other case, no padding.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
-        check(text)?;
+        token_text::check(PREFIX, text)?;
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
@@ -125,26 +80,5 @@ pub fn looks_like(text: &str) -> bool {
 
 /// The digest of a well-formed key without keeping a copy of the key; `None` for anything else.
 pub fn digest_of(text: &str) -> Option<[u8; 32]> {
-    check(text).ok().map(|()| KeyDigest::of(text).0)
-}
-
-fn check(text: &str) -> Result<(), MalformedKey> {
-    let body = text.as_bytes().strip_prefix(PREFIX.as_bytes()).ok_or(MalformedKey::Prefix)?;
-    if text.len() != LENGTH {
-        return Err(MalformedKey::Length(text.len()));
-    }
-    let (secret, checksum) = body.split_at_checked(SECRET_DIGITS).ok_or(MalformedKey::Length(text.len()))?;
-    base62::decode::<SECRET_BYTES>(secret)?;
-    let claimed = u32::from_be_bytes(*base62::decode::<4>(checksum)?);
-    let covered = text.as_bytes().get(..LENGTH - CHECKSUM_DIGITS).ok_or(MalformedKey::Length(text.len()))?;
-    if crc32(covered) == claimed { Ok(()) } else { Err(MalformedKey::Checksum) }
-}
-
-impl From<NotBase62> for MalformedKey {
-    fn from(error: NotBase62) -> Self {
-        match error {
-            NotBase62::Alphabet => Self::Alphabet,
-            NotBase62::Overflow => Self::Overflow,
-        }
-    }
+    token_text::check(PREFIX, text).ok().map(|()| KeyDigest::of(text).0)
 }

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{api_key::NoRandomness, record::KeyId};
+use crate::{record::KeyId, token_text::NoRandomness};
 
 /// Why the store did not do what it was asked for. Whatever it is, nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum StoreError {
     #[error("database schema: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),
     /// A row holds what this program never writes.
-    #[error("the database holds a key that cannot be read: {0}")]
+    #[error("the database holds a row that cannot be read: {0}")]
     Corrupt(String),
     /// There is no such key.
     #[error("there is no key {0}; `portcullis key list` shows them all")]

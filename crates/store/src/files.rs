@@ -8,17 +8,15 @@ use std::{
 
 use crate::error::StoreError;
 
-const DATABASE: &str = "portcullis.db";
-
 /// Makes the folder (0700) and an empty database (0600) where there are none. `SQLite` gives the files beside the
 /// database the database's mode.
-pub(crate) fn prepare(dir: &Path) -> Result<PathBuf, StoreError> {
+pub(crate) fn prepare(dir: &Path, database: &str) -> Result<PathBuf, StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| files(dir, error))?;
     let mode = fs::metadata(dir).map_err(|error| files(dir, error))?.permissions().mode() & 0o7777;
     if mode & 0o022 != 0 {
         return Err(StoreError::Exposed { path: dir.to_owned(), mode });
     }
-    let path = dir.join(DATABASE);
+    let path = dir.join(database);
     let file = fs::OpenOptions::new()
         .create(true)
         .append(true)

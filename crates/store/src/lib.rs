@@ -5,7 +5,8 @@
 //! revocation that was acknowledged survives the death of the process. Revocations also bump a counter in the same
 //! transaction ([`Store::change_counter`]), by which other processes notice them.
 //!
-//! [`api_key`] is the text form of a key. It carries a checksum, so junk is refused without a look-up.
+//! [`token_text`] is the text form of keys and other secrets that are looked up. It carries a checksum, so junk is
+//! refused without a look-up; [`api_key`] is that of API keys. [`open_database`] opens a file for another part's schema.
 
 pub mod api_key;
 mod base62;
@@ -15,7 +16,8 @@ mod files;
 mod keys;
 mod record;
 mod sqlite;
+pub mod token_text;
 
 pub use error::StoreError;
 pub use record::{DEFAULT_LIFETIME, KeyId, KeyRecord, MAX_LIFETIME, NewKey};
-pub use sqlite::Store;
+pub use sqlite::{Store, open_database};

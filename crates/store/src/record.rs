@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{api_key::NoRandomness, error::StoreError};
+use crate::{error::StoreError, token_text::NoRandomness};
 
 /// How long a key lives unless another time is asked for: 90 days.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(90 * DAY);

@@ -4,11 +4,12 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{
     SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{error::StoreError, files};
 
+const DATABASE: &str = "portcullis.db";
 /// Readers do not wait for each other in WAL mode; more than these only cost memory.
 const CONNECTIONS: u32 = 4;
 /// How long a writer waits for another one, in this process or another.
@@ -23,20 +24,13 @@ pub struct Store {
 impl Store {
     /// Makes the folder and the file that [`Self::open`] needs where there are none.
     pub fn prepare(dir: &Path) -> Result<(), StoreError> {
-        files::prepare(dir).map(|_| ())
+        files::prepare(dir, DATABASE).map(|_| ())
     }
 
     /// Opens the database in `dir`, making the folder (0700) and the file (0600) where there are none, and brings its
     /// schema up to date.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(files::prepare(dir)?)
-            .journal_mode(SqliteJournalMode::Wal)
-            // In WAL mode only FULL syncs at each commit: an acknowledged revocation must survive a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY);
-        let pool =
-            SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY).connect_with(options).await?;
+        let pool = open_database(dir, DATABASE).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -45,4 +39,20 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Opens a database file of its own in the data folder, for a part of the product that keeps its own schema: made and
+/// protected like the store, durable at each commit.
+pub async fn open_database(dir: &Path, name: &str) -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(files::prepare(dir, name)?)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode only FULL syncs at each commit: an acknowledged revocation must survive a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        // What is deleted gives its pages back in small steps, where a database asks for them.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .foreign_keys(true)
+        .busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY);
+    Ok(pool.connect_with(options).await?)
 }

@@ -1,0 +1,157 @@
+//! An authorization server that runs.
+
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use crate::{
+    clock::Clock,
+    error::IdentityError,
+    keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
+    origin::Origin,
+    router,
+    settings::Settings,
+    store::Database,
+    tokens::Revocations,
+};
+
+/// Changes by other processes are looked for this often: a revocation must be seen within 1 s.
+const POLL: Duration = Duration::from_millis(250);
+/// Keys are looked after this often.
+const TURN: Duration = Duration::from_secs(30);
+
+/// The authorization server. Cheap to clone; all clones are one server.
+#[derive(Clone)]
+pub struct Identity(pub(crate) Arc<Server>);
+
+/// What all parts of the server share. Endpoints and pages have it as their state.
+pub(crate) struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) database: Database,
+    pub(crate) master: MasterKey,
+    pub(crate) keys: KeyRing,
+    pub(crate) revocations: Revocations,
+    pub(crate) tags: Tags,
+}
+
+/// Keys for texts that come back to the server, one for each purpose.
+pub(crate) struct Tags {
+    /// Hidden fields of forms.
+    pub(crate) forms: Tagger,
+    /// Successors of refresh tokens.
+    pub(crate) refresh: Tagger,
+    /// Nonces of DPoP.
+    pub(crate) nonces: Tagger,
+    /// Marks in addresses that the server sends a browser to.
+    pub(crate) returns: Tagger,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("issuer", &self.0.settings.issuer).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Opens the server in a data folder. Without a master key of the operator's it has one in the folder, which only the
+    /// first start makes.
+    pub async fn open(
+        settings: Settings,
+        data: &Path,
+        master: Option<MasterKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IdentityError> {
+        let database = Database::open(data).await?;
+        let master = match master {
+            Some(master) => master,
+            None => MasterKey::from_folder(data, database.has_sealed().await?)?,
+        };
+        database.check_master(&master).await?;
+        let now = clock.now();
+        let keys = KeyRing::open(&database, &master, now).await?;
+        let revocations = Revocations::default();
+        revocations.replace(database.revocations(now).await?);
+        let tags = Tags {
+            forms: master.tagger("forms")?,
+            refresh: master.tagger("refresh successors")?,
+            nonces: master.tagger("DPoP nonces")?,
+            returns: master.tagger("returns")?,
+        };
+        Ok(Self(Arc::new(Server { settings, clock, database, master, keys, revocations, tags })))
+    }
+
+    /// Answers a request to one of [`crate::ROUTES`].
+    pub async fn answer(&self, origin: Origin, request: Request<Bytes>) -> Response<Bytes> {
+        let mut request = request.map(axum::body::Body::from);
+        request.extensions_mut().insert(origin);
+        let answer = router::router(Arc::clone(&self.0)).oneshot(request).await;
+        let (head, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
+        // Bodies are made whole here, so there is nothing to break off.
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        Response::from_parts(head, body)
+    }
+
+    /// The keys that sign and verify.
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    /// What is dead before it expires.
+    pub fn revocations(&self) -> &Revocations {
+        &self.0.revocations
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Watches for changes by other processes, rotates keys and removes what has expired, until the task is dropped.
+    pub async fn follow(self) {
+        let (mut poll, mut turn) = (tokio::time::interval(POLL), tokio::time::interval(TURN));
+        let mut seen = None;
+        let mut healthy = true;
+        loop {
+            let result = tokio::select! {
+                _ = poll.tick() => self.notice_changes(&mut seen).await,
+                _ = turn.tick() => self.rotate_keys(false).await,
+            };
+            if result.is_ok() != healthy {
+                healthy = result.is_ok();
+                eprintln!(
+                    "identity: {}",
+                    result.map_or_else(|error| error.to_string(), |()| "answers again".to_owned())
+                );
+            }
+        }
+    }
+
+    /// Moves signing keys on as far as it is time for; `at_once` makes successors whatever the age of those that sign.
+    pub async fn rotate_keys(&self, at_once: bool) -> Result<(), IdentityError> {
+        let rotation = Rotation::new(self.0.settings.key_rotation, crate::settings::MAX_ACCESS_TOKEN);
+        let now = self.0.clock.now();
+        let mut moved = false;
+        for algorithm in ALGORITHMS {
+            moved |= self.0.database.rotate(&self.0.master, algorithm, rotation, at_once, now).await?;
+        }
+        if moved { self.0.keys.reload(&self.0.database, &self.0.master).await } else { Ok(()) }
+    }
+
+    async fn notice_changes(&self, seen: &mut Option<i64>) -> Result<(), IdentityError> {
+        let counter = self.0.database.change_counter().await?;
+        if seen.replace(counter) != Some(counter) {
+            self.0.keys.reload(&self.0.database, &self.0.master).await?;
+            self.0.revocations.replace(self.0.database.revocations(self.0.clock.now()).await?);
+        }
+        Ok(())
+    }
+
+    /// Closes the database, which also folds the write-ahead log into it.
+    pub async fn close(&self) {
+        self.0.database.pool.close().await;
+    }
+}

@@ -1,0 +1,59 @@
+//! The tables, a file a concept. Every write that must not be lost or done twice is one transaction.
+
+pub(crate) mod clients;
+pub(crate) mod keys;
+pub(crate) mod revocations;
+
+use std::path::Path;
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use store::StoreError;
+
+/// The database file in the data folder.
+pub const DATABASE: &str = "identity.sqlite";
+
+/// The authorization server's database. Cheap to clone; all clones share one pool.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) pool: SqlitePool,
+}
+
+impl Database {
+    /// Opens the database in a data folder and brings its schema up to date.
+    pub(crate) async fn open(data: &Path) -> Result<Self, StoreError> {
+        let pool = store::open_database(data, DATABASE).await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Takes the write lock at once: a transaction that starts by reading can fail when it comes to write.
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// A number that differs after every change that running servers must see at once.
+    pub(crate) async fn change_counter(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT counter FROM change WHERE only = 1").fetch_one(&self.pool).await?)
+    }
+}
+
+/// Tells other processes to look again, in the transaction of what they are to see.
+pub(crate) async fn count_change(write: &mut Transaction<'_, Sqlite>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE change SET counter = counter + 1 WHERE only = 1").execute(&mut **write).await?;
+    Ok(())
+}
+
+/// Seconds as `SQLite` keeps them.
+pub(crate) fn seconds(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
+}
+
+/// Seconds as they are kept.
+pub(crate) fn time(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0)
+}
+
+/// A row that this program never writes.
+pub(crate) fn corrupt(what: &str) -> StoreError {
+    StoreError::Corrupt(what.to_owned())
+}

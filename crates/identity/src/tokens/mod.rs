@@ -1,0 +1,5 @@
+//! Tokens: what they say, how they are made, and how they end.
+
+mod revocations;
+
+pub use revocations::{Mark, Revocations, Subject};
