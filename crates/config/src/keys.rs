@@ -65,8 +65,13 @@ pub(crate) static TLS: Shape = Shape {
 pub(crate) static CERTIFICATE: Shape =
     Shape { fields: &[needed("certificate", Kind::Text), needed("key", Kind::Text)] };
 
-pub(crate) static CLIENT_CERTIFICATES: Shape =
-    Shape { fields: &[needed("ca", Kind::Text), key("clients", Kind::List(&Kind::Object(&CLIENT)))] };
+pub(crate) static CLIENT_CERTIFICATES: Shape = Shape {
+    fields: &[
+        needed("ca", Kind::Text),
+        key("crl", Kind::OneOrList(&Kind::Text)),
+        key("clients", Kind::List(&Kind::Object(&CLIENT))),
+    ],
+};
 
 pub(crate) static CLIENT: Shape = Shape {
     fields: &[

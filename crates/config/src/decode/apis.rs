@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, addresses, catch_alls, contracts, cors, identity::Origin, limits, policies, routes, some_items, template,
-    tokens,
+    Context, addresses, catch_alls, contracts, cors,
+    identity::Origin,
+    limits, policies, routes, some_items, template, tokens,
     upstreams::{self, Upstreams},
 };
 use crate::{

@@ -91,7 +91,12 @@ fn master_key(cx: &Context, node: &Node) -> Option<MasterKey> {
         return Some(MasterKey::Given(key));
     }
     let message = format!("the master key has {} bytes, not {MASTER_KEY_BYTES}", key.len());
-    cx.report(&codes::BAD_MASTER_KEY, node.span, message, "Make one with `openssl rand -out FILE 32`, and keep a copy.");
+    cx.report(
+        &codes::BAD_MASTER_KEY,
+        node.span,
+        message,
+        "Make one with `openssl rand -out FILE 32`, and keep a copy.",
+    );
     None
 }
 
@@ -120,7 +125,12 @@ fn registration(cx: &Context, node: Option<&Node>) -> Option<Registration> {
         "initial_access_token" => Some(Registration::InitialAccessToken),
         other => {
             let message = format!("`{other}` is not who may register clients");
-            cx.report(&crate::codes::diagnostics::BAD_CHOICE, node.span, message, "Write `off` or `initial_access_token`.");
+            cx.report(
+                &crate::codes::diagnostics::BAD_CHOICE,
+                node.span,
+                message,
+                "Write `off` or `initial_access_token`.",
+            );
             None
         }
     }
@@ -130,7 +140,12 @@ fn password_minimum(cx: &Context, node: &Node) -> Option<usize> {
     let minimum = node.text()?.parse().ok().filter(|minimum| (8..=64).contains(minimum));
     if minimum.is_none() {
         let message = "passwords have from 8 to 64 characters at the least";
-        cx.report(&codes::BAD_LIFETIME, node.span, message, "Write a number from 8 to 64; longer passwords are always taken.");
+        cx.report(
+            &codes::BAD_LIFETIME,
+            node.span,
+            message,
+            "Write a number from 8 to 64; longer passwords are always taken.",
+        );
     }
     minimum
 }
@@ -202,9 +217,10 @@ fn meet(a: &[Segment], b: &[Segment]) -> bool {
     match (a.split_first(), b.split_first()) {
         (None, None) | (Some((Segment::Rest(_), _)), _) | (_, Some((Segment::Rest(_), _))) => true,
         (Some((Segment::Literal(x), a)), Some((Segment::Literal(y), b))) => x == y && meet(a, b),
-        (Some((Segment::Literal(_) | Segment::Parameter(_), a)), Some((Segment::Literal(_) | Segment::Parameter(_), b))) => {
-            meet(a, b)
-        }
+        (
+            Some((Segment::Literal(_) | Segment::Parameter(_), a)),
+            Some((Segment::Literal(_) | Segment::Parameter(_), b)),
+        ) => meet(a, b),
         (None, Some(_)) | (Some(_), None) => false,
     }
 }

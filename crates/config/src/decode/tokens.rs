@@ -62,8 +62,13 @@ pub(super) fn step_up(cx: &Context, node: &Node, access: Option<&Access>) -> Opt
 
 /// The values that are good enough; those of the built-in server have an order.
 fn values_of(cx: &Context, node: &Node) -> Option<Vec<String>> {
-    let listed = if node.items().is_empty() { node.text().map(str::to_owned).into_iter().collect() } else { values::texts(Some(node)) };
-    let is_value = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
+    let listed = if node.items().is_empty() {
+        node.text().map(str::to_owned).into_iter().collect()
+    } else {
+        values::texts(Some(node))
+    };
+    let is_value =
+        |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
     if listed.is_empty() || !listed.iter().all(is_value) {
         let help = "Write `acr: aal2`, or the values of your issuer.";
         cx.report(&codes::BAD_STEP_UP, node.span, "`acr` names no way to authenticate", help);
@@ -71,7 +76,8 @@ fn values_of(cx: &Context, node: &Node) -> Option<Vec<String>> {
     }
     let weakest = STRENGTHS.iter().position(|known| listed.iter().any(|one| one == known));
     let implied = weakest.map(|at| STRENGTHS.iter().skip(at + 1)).into_iter().flatten();
-    let implied: Vec<String> = implied.filter(|one| !listed.iter().any(|l| l == *one)).map(|one| (*one).to_owned()).collect();
+    let implied: Vec<String> =
+        implied.filter(|one| !listed.iter().any(|l| l == *one)).map(|one| (*one).to_owned()).collect();
     Some([listed, implied].concat())
 }
 

@@ -49,9 +49,10 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
     }));
     let open = |identity: &Identity| identity.registration == Registration::InitialAccessToken;
     let text = |identity: &Identity| if open(identity) { "initial_access_token" } else { "off" }.to_owned();
-    changes.extend(Verdict::of_limit(&open(old), &open(new)).map(|verdict| {
-        change(verdict, "registration", text(old), text(new), "who may register clients changed")
-    }));
+    changes.extend(
+        Verdict::of_limit(&open(old), &open(new))
+            .map(|verdict| change(verdict, "registration", text(old), text(new), "who may register clients changed")),
+    );
     let minimum = |identity: &Identity| identity.password_minimum;
     changes.extend(Verdict::of_limit(&minimum(new), &minimum(old)).map(|verdict| {
         let why = "the shortest password changed";
@@ -78,7 +79,8 @@ fn lifetimes(old: &IdentityLifetimes, new: &IdentityLifetimes) -> Vec<Change> {
 
 /// Through whom users log in.
 fn providers(old: &Identity, new: &Identity) -> Vec<Change> {
-    let names: BTreeSet<&str> = [old, new].into_iter().flat_map(|one| &one.providers).map(|p| p.name.as_str()).collect();
+    let names: BTreeSet<&str> =
+        [old, new].into_iter().flat_map(|one| &one.providers).map(|p| p.name.as_str()).collect();
     let text = |link: Link| match link {
         Link::Existing => "existing",
         Link::VerifiedEmail => "verified_email",

@@ -172,6 +172,7 @@ pub(super) fn of_routes(old: &Route, new: &Route) -> Vec<Difference> {
         Serves::Upstream => "the upstream",
         Serves::Evaluation => "evaluation",
         Serves::Resident(_) => "identity",
+        Serves::ResourceMetadata => "metadata",
     };
     if old.serves != new.serves {
         differences.push(told("serves", Verdict::Moved, serves(old), serves(new)));

@@ -20,9 +20,8 @@ pub(crate) static IDENTITY: Shape = Shape {
     ],
 };
 
-static LIFETIMES: Shape = Shape {
-    fields: &[key("access_token", Kind::Text), key("refresh_token", Kind::Text), key("session", Kind::Text)],
-};
+static LIFETIMES: Shape =
+    Shape { fields: &[key("access_token", Kind::Text), key("refresh_token", Kind::Text), key("session", Kind::Text)] };
 
 static PASSWORD: Shape = Shape { fields: &[key("minimum", Kind::Whole)] };
 

@@ -185,7 +185,10 @@ impl Endpoint {
         Some(Route {
             name: format!("{methods} {path}"),
             methods: Methods::These(list),
-            template: PathTemplate { text: (*path).to_owned(), segments: path.split('/').skip(1).map(segment).collect() },
+            template: PathTemplate {
+                text: (*path).to_owned(),
+                segments: path.split('/').skip(1).map(segment).collect(),
+            },
             access: Access::Public { reason: "the authorization server asks for what it needs".into() },
             max_body: MAX_BODY,
             response_timeout: ANSWERS_WITHIN,

@@ -156,4 +156,6 @@ pub enum Serves {
     Evaluation,
     /// The built-in authorization server.
     Resident(super::Readers),
+    /// The gateway, with what clients need to know of the API's tokens (RFC 9728).
+    ResourceMetadata,
 }

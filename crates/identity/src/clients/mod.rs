@@ -2,6 +2,7 @@
 
 mod kind;
 mod model;
+mod origins;
 mod redirect;
 
 pub use kind::ClientKind;

@@ -15,7 +15,7 @@ pub(in crate::decode) struct Origin {
     /// In canonical form, without port.
     pub(in crate::decode) host: String,
     /// `None` is that of the scheme.
-    port: Option<u16>,
+    pub(in crate::decode) port: Option<u16>,
     /// The operator's words if there is no TLS.
     pub(in crate::decode) plaintext: Option<String>,
 }
