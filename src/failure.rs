@@ -23,6 +23,12 @@ pub(crate) enum Failure {
     /// The store did not do what it was asked for.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// The authorization server did not start.
+    #[error("identity: {0}")]
+    Identity(#[from] identity::IdentityError),
+    /// An address that the configuration takes for an issuer, and the server does not.
+    #[error("identity: {0}")]
+    Issuer(identity::NotAnIssuer),
     /// The gateway did not start.
     #[error(transparent)]
     Start(#[from] gateway::StartError),
@@ -68,6 +74,8 @@ impl Failure {
             | Self::File { .. }
             | Self::Runtime(_)
             | Self::Store(_)
+            | Self::Identity(_)
+            | Self::Issuer(_)
             | Self::Start(_)
             | Self::Sandbox(_)
             | Self::Certificate(_)

@@ -14,6 +14,7 @@ mod output;
 mod policy;
 mod protect;
 mod reload;
+mod resident;
 mod sandbox;
 mod schema;
 mod serve;

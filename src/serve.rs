@@ -24,6 +24,7 @@ use crate::{
     control::{self, Commands, ReloadRequest},
     failure::{Failure, Outcome},
     key_source::StoredKeys,
+    resident::Resident,
     sandbox::{self, Places},
 };
 
@@ -65,6 +66,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 pub(crate) struct Server {
     running: Running,
     keys: Arc<StoredKeys>,
+    resident: Option<Arc<Resident>>,
     schemes: Vec<&'static str>,
     /// What a reload reads.
     file: Option<PathBuf>,
@@ -92,17 +94,25 @@ impl Server {
         let store = Store::open(&config.data).await?;
         let control = control::bind(&config.data)?;
         let keys = Arc::new(StoredKeys::new(store));
+        let resident = Resident::open(&config).await?.map(Arc::new);
         let schemes = config.listeners.iter().map(|listener| scheme(&listener.security)).collect();
-        let sources =
-            Sources { keys: Arc::clone(&keys) as _, parse_key: api_key::digest_of, key_prefix: api_key::PREFIX };
+        let sources = Sources {
+            keys: Arc::clone(&keys) as _,
+            parse_key: api_key::digest_of,
+            key_prefix: api_key::PREFIX,
+            resident: resident.as_ref().map(|resident| Arc::clone(resident) as _),
+        };
         let running = Gateway::start(config, sources, &inherited)?;
         tokio::spawn(Arc::clone(&keys).follow());
+        if let Some(resident) = &resident {
+            resident.follow();
+        }
         let (reload, reloads) = mpsc::channel(1);
         let (recent, inventory) = (running.recent(), running.inventory());
-        let commands = Commands { keys: Arc::clone(&keys), reload, recent, inventory };
+        let commands = Commands { keys: Arc::clone(&keys), resident: resident.clone(), reload, recent, inventory };
         tokio::spawn(control::serve(control, commands));
         let file = file.map(Path::to_owned);
-        let server = Self { running, keys, schemes, file, reloads, signals };
+        let server = Self { running, keys, resident, schemes, file, reloads, signals };
         if let Some(address) = server.running.monitoring() {
             eprintln!("monitoring on http://{address}");
         }
@@ -141,7 +151,7 @@ impl Server {
                 }
             }
         }
-        let Self { running, keys, mut signals, .. } = self;
+        let Self { running, keys, resident, mut signals, .. } = self;
         tell(&[NotifyState::Stopping]);
         eprintln!("draining for at most {} s; a second signal ends it now", GRACE.as_secs());
         tokio::select! {
@@ -150,6 +160,9 @@ impl Server {
         }
         keys.write_uses().await?;
         keys.store().close().await;
+        if let Some(resident) = resident {
+            resident.identity().close().await;
+        }
         eprintln!("stopped");
         Ok(ExitCode::SUCCESS)
     }

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{Answer, MAX_LINE, Request, path};
-use crate::{failure::Failure, key_source::StoredKeys, output::now};
+use crate::{failure::Failure, key_source::StoredKeys, output::now, resident::Resident};
 
 /// How long a peer may take for its one line.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,6 +26,8 @@ pub(crate) type ReloadRequest = oneshot::Sender<Result<(), String>>;
 #[derive(Clone)]
 pub(crate) struct Commands {
     pub(crate) keys: Arc<StoredKeys>,
+    /// The authorization server, if there is one.
+    pub(crate) resident: Option<Arc<Resident>>,
     pub(crate) reload: mpsc::Sender<ReloadRequest>,
     pub(crate) recent: Recent,
     pub(crate) inventory: Inventory,

@@ -16,7 +16,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
 fn target(issuer: &Issuer) -> Option<Target> {
     let RemoteKeys { url, .. } = match &issuer.keys {
         IssuerKeys::Discovery(remote) | IssuerKeys::JwksUri(remote) => remote,
-        IssuerKeys::Static(_) | IssuerKeys::Secret(_) => return None,
+        IssuerKeys::Static(_) | IssuerKeys::Secret(_) | IssuerKeys::Resident => return None,
     };
     let default = if url.scheme_str() == Some("http") { 80 } else { 443 };
     Some(Target {

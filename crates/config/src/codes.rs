@@ -3,6 +3,7 @@
 
 pub mod contracts;
 pub mod diagnostics;
+pub mod identity;
 pub mod policies;
 pub mod refusals;
 pub mod warnings;
@@ -27,8 +28,8 @@ pub fn find(id: &str) -> Option<&'static Entry> {
     all().find(|entry| entry.id.eq_ignore_ascii_case(id))
 }
 
-/// All entries: refusals, diagnostics, those of contracts and policies, and warnings, each in order.
+/// All entries: refusals, diagnostics, those of contracts and policies, warnings, and those of identity, each in order.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
-    let files = [diagnostics::ALL, contracts::ALL, policies::ALL, warnings::ALL];
+    let files = [diagnostics::ALL, contracts::ALL, policies::ALL, warnings::ALL, identity::ALL];
     refusals::ALL.iter().chain(files.into_iter().flatten()).copied()
 }

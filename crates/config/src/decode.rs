@@ -9,6 +9,7 @@ mod cors;
 mod files;
 mod global;
 mod health;
+mod identity;
 mod issuers;
 mod limits;
 mod listeners;
@@ -16,6 +17,7 @@ mod policies;
 mod routes;
 mod shared_limits;
 mod template;
+mod tokens;
 mod upstreams;
 mod values;
 
@@ -102,7 +104,14 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     shape::check(cx, root, &Kind::Object(&keys::FILE), "the file");
     let geoip = root.get("geoip").map(|node| addresses::countries(cx, node));
     let listeners = root.get("listeners").and_then(|node| listeners::all(cx, node, geoip.is_some()));
-    let issuers = issuers::all(cx, root.get("issuers"));
+    let mut issuers = issuers::all(cx, root.get("issuers"));
+    let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
+    let served = root.get("identity");
+    let origin = identity::Origin::find(cx, served, listeners.as_deref());
+    let identity = served.map(|node| identity::read(cx, node, origin.as_ref(), &data));
+    if let (Some(node), Some(identity)) = (served, &identity) {
+        identity::add_issuer(cx, node, identity.as_ref(), &mut issuers);
+    }
     let upstreams = upstreams::all(cx, root.get("upstreams"));
     let asks = root.get("listeners").is_some_and(listeners::ask_for_certificates);
     let said = root.get("policies").map(|node| policies::read(cx, node, &issuers.names));
@@ -115,8 +124,13 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
         roles: roles.as_ref(),
         store: shared.is_some(),
         countries: geoip.is_some(),
+        origin: origin.as_ref(),
     };
     let apis = root.get("apis").and_then(|node| apis::all(cx, node, &known));
+    if let (Some(Some(identity)), Some(apis)) = (&identity, &apis) {
+        identity::add_audiences(&mut issuers, apis);
+        identity::check_paths(cx, identity, root.get("apis").map(Node::items).unwrap_or_default(), apis);
+    }
     let policies = match (said, &apis) {
         (None, _) => Some(None),
         (Some(Some(said)), Some(apis)) => policies::load(cx, root, said, apis).map(|made| Some(Arc::new(made))),
@@ -127,11 +141,14 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let shared_limits = shared.map(|node| shared_limits::store(cx, node));
     let monitoring = global::monitoring(cx, root.get("monitoring"));
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
-    let data = cx.base.join(root.get("data").and_then(Node::text).unwrap_or("data"));
     let (listeners, apis, policies) = (listeners?, apis?, policies?);
     let shared_limits = match shared_limits {
         None => None,
         Some(shared) => Some(shared?),
+    };
+    let identity = match identity {
+        None => None,
+        Some(identity) => Some(Arc::new(identity?)),
     };
     let (files, secret_files) = (cx.files.take(), cx.secret_files.take());
     let issuers = issuers.ready;
@@ -143,6 +160,7 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
         listeners,
         data,
         issuers,
+        identity,
         apis,
         policies,
         countries,

@@ -11,6 +11,7 @@ mod anchors;
 mod callers;
 mod cell;
 mod contracts;
+mod identity;
 mod issuers;
 mod limits;
 mod listeners;
@@ -24,6 +25,7 @@ mod upstreams;
 use std::fmt;
 
 use crate::Config;
+pub(crate) use limits::time;
 
 /// Which way something changed. In the order in which it deserves attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +105,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let Config {
         listeners: _,
         issuers: _,
+        identity: _,
         apis: _,
         policies: _,
         countries: _,
@@ -120,6 +123,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     changes.extend(listeners::compare(old, new));
     changes.extend(limits::global(&old.limits, &new.limits));
     changes.extend(policies::compare(old, new));
+    changes.extend(identity::compare(old.identity.as_deref(), new.identity.as_deref()));
     changes.extend(shared_limits::compare(old.shared_limits.as_ref(), new.shared_limits.as_ref()));
     changes.sort();
     changes.dedup();

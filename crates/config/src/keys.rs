@@ -1,6 +1,7 @@
 //! Every key of the file. A key that is not here does not exist.
 
 mod contracts;
+mod identity;
 mod policies;
 
 use crate::shape::{Field, Kind, Shape};
@@ -19,6 +20,7 @@ pub(crate) static FILE: Shape = Shape {
         needed("listeners", Kind::List(&Kind::Object(&LISTENER))),
         key("data", Kind::Text),
         key("issuers", Kind::Named(&Kind::Object(&ISSUER))),
+        key("identity", Kind::Object(&identity::IDENTITY)),
         key("upstreams", Kind::Named(&Kind::Object(&UPSTREAM))),
         needed("apis", Kind::List(&Kind::Object(&API))),
         key("policies", Kind::Object(&policies::POLICIES)),
@@ -63,8 +65,13 @@ pub(crate) static TLS: Shape = Shape {
 pub(crate) static CERTIFICATE: Shape =
     Shape { fields: &[needed("certificate", Kind::Text), needed("key", Kind::Text)] };
 
-pub(crate) static CLIENT_CERTIFICATES: Shape =
-    Shape { fields: &[needed("ca", Kind::Text), key("clients", Kind::List(&Kind::Object(&CLIENT)))] };
+pub(crate) static CLIENT_CERTIFICATES: Shape = Shape {
+    fields: &[
+        needed("ca", Kind::Text),
+        key("crl", Kind::OneOrList(&Kind::Text)),
+        key("clients", Kind::List(&Kind::Object(&CLIENT))),
+    ],
+};
 
 pub(crate) static CLIENT: Shape = Shape {
     fields: &[
@@ -139,6 +146,8 @@ pub(crate) static API: Shape = Shape {
         key("path", Kind::Text),
         needed("upstream", Kind::Text),
         key("authenticate", Kind::List(&Kind::TextOr(&AUTHENTICATE))),
+        key("resource", Kind::Text),
+        key("mcp", Kind::Flag),
         key("body", Kind::Text),
         key("response_timeout", Kind::Text),
         key("addresses", Kind::Object(&ADDRESSES)),
@@ -183,6 +192,8 @@ pub(crate) static ROUTE: Shape = Shape {
         key("scopes", Kind::List(&Kind::Text)),
         key("authenticate", Kind::List(&Kind::TextOr(&AUTHENTICATE))),
         key("public", Kind::Text),
+        key("acr", Kind::OneOrList(&Kind::Text)),
+        key("max_age", Kind::Text),
         key("body", Kind::Text),
         key("response_timeout", Kind::Text),
         key("encoded_slashes", Kind::Flag),

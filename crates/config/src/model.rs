@@ -5,6 +5,7 @@
 
 mod addresses;
 mod contracts;
+mod identity;
 mod limits;
 mod listeners;
 mod policies;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 pub use addresses::*;
 pub use contracts::*;
+pub use identity::*;
 pub use limits::*;
 pub use listeners::*;
 pub use policies::*;
@@ -34,6 +36,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Issuers of tokens, by the name that `authenticate: [jwt: NAME]` uses.
     pub issuers: BTreeMap<IssuerName, Arc<Issuer>>,
+    /// The built-in authorization server; `None` runs none.
+    pub identity: Option<Arc<Identity>>,
     /// The APIs behind the gateway.
     pub apis: Vec<Api>,
     /// Who may do what beyond scopes; `None` leaves it at those.
@@ -83,6 +87,8 @@ pub enum IssuerKeys {
     Static(jose::JwkSet),
     /// An HMAC secret of at least 256 bits, read from a file or the environment.
     Secret(Zeroizing<Vec<u8>>),
+    /// The built-in authorization server's own, asked for without a network.
+    Resident,
 }
 
 impl fmt::Debug for IssuerKeys {
@@ -92,6 +98,7 @@ impl fmt::Debug for IssuerKeys {
             Self::JwksUri(r) => write!(f, "JwksUri({})", r.url),
             Self::Static(_) => f.write_str("Static"),
             Self::Secret(_) => f.write_str("Secret(redacted)"),
+            Self::Resident => f.write_str("Resident"),
         }
     }
 }
@@ -130,6 +137,11 @@ pub struct Api {
     pub contract: Option<Contract>,
     /// The operator's words if policies do not decide over it although there are some.
     pub policies_off: Option<String>,
+    /// What tokens for it name as their audience (RFC 8707), and clients find its metadata by (RFC 9728); `None` if nothing
+    /// tells it.
+    pub resource: Option<String>,
+    /// It is a server of the Model Context Protocol, whose clients learn from refusals which scopes to ask for.
+    pub mcp: bool,
 }
 
 /// Which pages of other origins may call an API from a browser (CORS, Fetch Standard §3.2).
@@ -183,6 +195,17 @@ pub struct Route {
     pub limits: Vec<Limit>,
     /// Requests that one of this route counts as in rates and quotas; at least one.
     pub cost: u32,
+    /// How and how lately its callers must have logged in (RFC 9470).
+    pub step_up: Option<StepUp>,
+}
+
+/// How and how lately a user must have logged in (RFC 9470 §3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepUp {
+    /// One of these is needed as `acr`; none asks for none.
+    pub acr: Vec<String>,
+    /// Longest time since `auth_time`.
+    pub max_age: Option<Duration>,
 }
 
 /// Rules for the `WebSocket`s of a route.

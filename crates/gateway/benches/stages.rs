@@ -56,7 +56,8 @@ static HERE: LazyLock<Here> = LazyLock::new(|| {
     std::fs::write(folder.path().join("jwks.json"), keys.to_string()).unwrap();
     std::fs::create_dir(folder.path().join("data")).unwrap();
     let config = config::load_str(&configuration(), Path::new("portcullis.yaml"), folder.path()).unwrap();
-    let sources = Sources { keys: Arc::new(AllKeys), parse_key: api_key::digest_of, key_prefix: api_key::PREFIX };
+    let sources =
+        Sources { keys: Arc::new(AllKeys), parse_key: api_key::digest_of, key_prefix: api_key::PREFIX, resident: None };
     let runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let bench = Bench::new(config, sources).unwrap();

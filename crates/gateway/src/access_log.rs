@@ -18,7 +18,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, heade
 use serde::Serialize;
 
 use crate::{
-    authenticate::{Caller, Identified, Identity},
+    authenticate::{Caller, DPOP_NONCE, Identified, Identity},
     body::Outbound,
     canonical::Canonical,
     contract::Noted,
@@ -147,6 +147,8 @@ pub(crate) struct Record {
     pub(crate) place: Option<Box<Place>>,
     /// What policies made of it.
     pub(crate) judged: Note,
+    /// For the client's next proof.
+    nonce: Option<HeaderValue>,
 }
 
 /// A line of the log.
@@ -251,6 +253,7 @@ impl Record {
             marks: Marks::default(),
             place,
             judged: None,
+            nonce: None,
         })
     }
 
@@ -277,6 +280,7 @@ impl Record {
 
     pub(crate) fn identified(&mut self, identified: &Identified) {
         self.passed(Stage::Authenticate);
+        self.nonce.clone_from(&identified.nonce);
         if let Identity::Known(caller) = &identified.identity {
             self.caller = Some(Arc::clone(caller));
             self.object = identified.route.paths.object.map(|segment| {
@@ -284,6 +288,11 @@ impl Record {
                 self.gate.walks.object(&identified.route.api, path)
             });
         }
+    }
+
+    /// Its route, once there is one.
+    pub(crate) fn route(&self) -> Option<&Arc<Route>> {
+        self.route.as_ref()
     }
 
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
@@ -306,6 +315,9 @@ impl Record {
         self.status = Some(response.status());
         if let Some(limit) = self.limit.take() {
             limit.add_fields(response.headers_mut());
+        }
+        if let Some(nonce) = self.nonce.take() {
+            response.headers_mut().insert(DPOP_NONCE, nonce);
         }
         response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
         if self.peer.current.is_leaving() && self.status != Some(StatusCode::SWITCHING_PROTOCOLS) {

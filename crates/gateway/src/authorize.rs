@@ -6,7 +6,7 @@ use std::sync::Arc;
 use config::{Access, Scope};
 
 use crate::{
-    authenticate::{Identified, Identity},
+    authenticate::{Identified, Identity, step_up},
     canonical::Canonical,
     gate::Gate,
     listen::Peer,
@@ -33,13 +33,16 @@ pub(crate) async fn authorize(
     note: &mut Note,
     identified: Identified,
 ) -> Result<Authorized, Refusal> {
-    let Identified { mut canonical, route, identity } = identified;
+    let Identified { mut canonical, route, identity, nonce: _ } = identified;
     let mut seal = None;
     match (&route.rule.access, &identity) {
         (Access::Public { .. }, _) => {}
         (Access::Authenticated { scopes, .. }, Identity::Known(caller)) => {
             if !scopes.iter().all(|scope| caller.scopes.contains(scope)) {
                 return Err(Refusal::InsufficientScope(text(scopes)));
+            }
+            if let Some(rule) = &route.rule.step_up {
+                step_up::check(rule, caller)?;
             }
             if let Some(rule) = &route.rule.policy {
                 // Boxed, so that requests without policies do not carry its state.

@@ -1,22 +1,43 @@
 //! Pages of other origins (CORS, Fetch Standard §3.2): the gateway answers their preflights and says which may read an
 //! answer. What an upstream says of it is removed: it would let in whom the configuration does not name.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use config::{Readers, Serves};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::{
     body::Outbound,
     canonical::Canonical,
     refusal::Refusal,
+    resident::Resident,
     route::{Routed, Routes},
 };
+
+/// Pages of which origins may read.
+enum Origins {
+    These(Vec<HeaderValue>),
+    /// All: what they read says the same to everybody.
+    Anyone,
+    /// Those of the authorization server's clients.
+    Clients(Arc<dyn Resident>),
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::These(origins) => f.debug_list().entries(origins).finish(),
+            Self::Anyone => f.write_str("Anyone"),
+            Self::Clients(_) => f.write_str("Clients"),
+        }
+    }
+}
 
 /// The rules of an API, in the form of their fields.
 #[derive(Debug)]
 pub(crate) struct Cors {
-    origins: Vec<HeaderValue>,
+    origins: Origins,
     credentials: bool,
     request_headers: Option<HeaderValue>,
     response_headers: Option<HeaderValue>,
@@ -31,7 +52,9 @@ impl Cors {
         };
         Self {
             // One that is not a field's value cannot come in one either.
-            origins: rules.origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect(),
+            origins: Origins::These(
+                rules.origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()).collect(),
+            ),
             credentials: rules.credentials,
             request_headers: list(&rules.request_headers),
             response_headers: list(&rules.response_headers),
@@ -39,12 +62,50 @@ impl Cors {
         }
     }
 
+    /// For documents that are the same for everybody.
+    pub(crate) fn anyone() -> Self {
+        Self::without_credentials(Origins::Anyone)
+    }
+
+    /// For an endpoint of the authorization server: its clients' tokens come in fields, never by cookies.
+    pub(crate) fn of_resident(serves: Serves, resident: &Arc<dyn Resident>) -> Option<Self> {
+        match serves {
+            Serves::Resident(Readers::Clients) => {
+                Some(Self::without_credentials(Origins::Clients(Arc::clone(resident))))
+            }
+            Serves::Resident(Readers::Anyone) => Some(Self::anyone()),
+            Serves::Resident(Readers::Own) | Serves::Upstream | Serves::Evaluation | Serves::ResourceMetadata => None,
+        }
+    }
+
+    fn without_credentials(origins: Origins) -> Self {
+        Self {
+            origins,
+            credentials: false,
+            request_headers: Some(HeaderValue::from_static("authorization, content-type, dpop")),
+            response_headers: Some(HeaderValue::from_static("dpop-nonce, www-authenticate")),
+            max_age: HeaderValue::from_static("600"),
+        }
+    }
+
     /// The origin that may read an answer: the request's, if it is named. Two are none.
     fn reader(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         match (origins.next(), origins.next()) {
-            (Some(origin), None) => self.origins.iter().find(|known| *known == origin).cloned(),
+            (Some(origin), None) => self.origins.reader(origin),
             _ => None,
+        }
+    }
+}
+
+impl Origins {
+    fn reader(&self, origin: &HeaderValue) -> Option<HeaderValue> {
+        match self {
+            Self::These(origins) => origins.iter().find(|known| *known == origin).cloned(),
+            Self::Anyone => Some(HeaderValue::from_static("*")),
+            Self::Clients(resident) => {
+                origin.to_str().is_ok_and(|text| resident.is_client_origin(text)).then(|| origin.clone())
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Response headers: what every answer carries, and what no answer may tell.
 
-use config::Access;
+use config::{Access, Serves};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use crate::{authorize::Authorized, body::Outbound};
@@ -12,14 +12,20 @@ pub(crate) enum Exposure {
     Public,
     /// For one caller: never stored.
     Private,
+    /// The authorization server's, whose pages have a policy of their own for content and caching.
+    Resident,
 }
 
 impl Exposure {
     /// The exposure of a request's answer.
     pub(crate) fn of(authorized: &Authorized) -> Self {
-        match authorized.route.rule.access {
-            Access::Public { .. } => Self::Public,
-            Access::Authenticated { .. } => Self::Private,
+        let route = &authorized.route.rule;
+        match (route.serves, &route.access) {
+            (Serves::Resident(_), _) => Self::Resident,
+            (Serves::Upstream | Serves::Evaluation | Serves::ResourceMetadata, Access::Public { .. }) => Self::Public,
+            (Serves::Upstream | Serves::Evaluation | Serves::ResourceMetadata, Access::Authenticated { .. }) => {
+                Self::Private
+            }
         }
     }
 }
@@ -48,6 +54,10 @@ static SECURITY: [(HeaderName, HeaderValue); SECURITY_COUNT] = [
     ),
 ];
 
+/// Those of them that the authorization server's own pages may set: which styles and forms they have, and that a passkey
+/// may be asked for.
+static OF_PAGES: [HeaderName; 2] = [header::CONTENT_SECURITY_POLICY, HeaderName::from_static("permissions-policy")];
+
 /// Fields that are added at most: these, transport security, caching, date, request id.
 const ADDED: usize = SECURITY_COUNT + 4;
 
@@ -59,13 +69,17 @@ pub(crate) fn dress(mut response: Response<Outbound>, exposure: Exposure) -> Res
     remove_disclosures(headers);
     headers.reserve(ADDED);
     for (name, value) in &SECURITY {
-        headers.insert(name, value.clone());
+        if exposure != Exposure::Resident || !OF_PAGES.contains(name) || !headers.contains_key(name) {
+            headers.insert(name, value.clone());
+        }
     }
     if !headers.get(header::STRICT_TRANSPORT_SECURITY).is_some_and(is_stricter_transport) {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY);
     }
-    if exposure == Exposure::Private {
-        headers.insert(header::CACHE_CONTROL, NO_STORE);
+    match exposure {
+        Exposure::Public => {}
+        Exposure::Resident if headers.contains_key(header::CACHE_CONTROL) => {}
+        Exposure::Private | Exposure::Resident => drop(headers.insert(header::CACHE_CONTROL, NO_STORE)),
     }
     add_charset(headers);
     response

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use crate::{
     access_log::Log,
-    authenticate::Verified,
+    authenticate::{Proofs, Verified},
     identity_token::IdentitySigner,
     inventory::Observed,
     issuer::KeySets,
@@ -45,6 +45,8 @@ pub(crate) struct Snapshot {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) countries: Option<Arc<Countries>>,
     pub(crate) sources: Sources,
+    /// What `DPoP` proofs were shown; a reload keeps it.
+    pub(crate) proofs: Arc<Proofs>,
     pub(crate) fleet: Fleet,
     /// In the order of the configuration.
     pub(crate) entrances: Vec<Arc<Entrance>>,

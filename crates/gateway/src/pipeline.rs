@@ -22,6 +22,7 @@ use crate::{
     policies,
     recent::Stage,
     refusal::Refusal,
+    resident,
     route::Routed,
 };
 
@@ -85,6 +86,10 @@ async fn serve(
     match authorized.route.rule.serves {
         Serves::Upstream => {}
         Serves::Evaluation => return Box::pin(policies::evaluate(gate, authorized)).await,
+        Serves::Resident(_) => return Box::pin(resident::answer(gate, peer, authorized)).await,
+        Serves::ResourceMetadata => {
+            return authorized.route.resource.as_ref().map(|resource| resource.metadata()).ok_or(Refusal::Internal);
+        }
     }
     let sealed = authorized.seal.take().map(|seal| (seal, Arc::clone(&authorized.route)));
     let answer = forward(gate, peer, record, authorized).await?;
@@ -96,7 +101,13 @@ async fn serve(
 
 fn refuse(record: &mut Record, refusal: Refusal) -> Response<Outbound> {
     record.refused(&refusal);
-    refusal.into_response(&record.request_id)
+    let mut answer = refusal.into_response(&record.request_id);
+    if let Some(route) = record.route()
+        && let Some(resource) = &route.resource
+    {
+        resource.add_to_challenges(&route.rule, answer.headers_mut());
+    }
+    answer
 }
 
 /// Decides over a request. Only an `Authorized` request can be forwarded, and only these stages make one.

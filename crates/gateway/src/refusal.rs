@@ -4,12 +4,20 @@ use std::sync::Arc;
 
 use ::contract::Difference;
 use bytes::Bytes;
-use config::codes::{Entry, refusals};
+use config::{
+    StepUp,
+    codes::{Entry, refusals},
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use policy::Decision;
 use serde::Serialize;
 
-use crate::{body::Outbound, limit, request_id::RequestId};
+use crate::{
+    authenticate::{DPOP_NONCE, add_challenge},
+    body::Outbound,
+    limit,
+    request_id::RequestId,
+};
 
 /// Why a request is not forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +41,11 @@ pub(crate) enum Refusal {
     BadApiKey,
     /// With the failed check's stable name, for the log only.
     BadToken(&'static str),
+    /// With what is wrong with it.
+    BadProof(Box<ProofFault>),
+    ProofsUnavailable,
+    /// With what the route asks for.
+    StepUp(Box<StepUp>),
     CredentialInUrl,
     UnknownCertificate,
     IssuerUnavailable,
@@ -92,6 +105,36 @@ pub(crate) struct Spent {
     pub(crate) wait: u64,
 }
 
+/// What is wrong with a proof that a client holds the key of its token (RFC 9449 §7.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProofFault {
+    /// `invalid_dpop_proof` or `use_dpop_nonce`.
+    pub(crate) error: &'static str,
+    /// The failed check's stable name, for the log only.
+    pub(crate) reason: &'static str,
+    /// What the next proof has to hold.
+    pub(crate) nonce: String,
+}
+
+impl ProofFault {
+    /// The proof itself is wrong; a client cannot know a nonce before it was told one.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.error != "use_dpop_nonce"
+    }
+
+    fn add_fields(&self, headers: &mut HeaderMap) {
+        add_challenge(headers, &format!(", error=\"{}\"", self.error));
+        insert(headers, DPOP_NONCE, HeaderValue::try_from(self.nonce.as_str()));
+    }
+}
+
+/// RFC 9470 §3.
+fn step_up(rule: &StepUp) -> String {
+    let acr = if rule.acr.is_empty() { String::new() } else { format!(", acr_values=\"{}\"", rule.acr.join(" ")) };
+    let max_age = rule.max_age.map(|age| format!(", max_age={}", age.as_secs())).unwrap_or_default();
+    format!(", error=\"insufficient_user_authentication\"{acr}{max_age}")
+}
+
 /// What failed, where a code covers several things. Requests choose none of these words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reason {
@@ -115,6 +158,8 @@ impl Reason {
 pub(crate) struct Challenge {
     /// Bearer tokens are accepted.
     pub(crate) bearer: bool,
+    /// Tokens with a proof are accepted.
+    pub(crate) dpop: bool,
     /// API keys are accepted.
     pub(crate) api_key: bool,
 }
@@ -139,6 +184,9 @@ impl Refusal {
             Self::NoCredential(_) => &refusals::NO_CREDENTIAL,
             Self::BadApiKey => &refusals::BAD_API_KEY,
             Self::BadToken(_) => &refusals::BAD_TOKEN,
+            Self::BadProof(_) => &refusals::BAD_PROOF,
+            Self::ProofsUnavailable => &refusals::PROOFS_UNAVAILABLE,
+            Self::StepUp(_) => &refusals::STEP_UP,
             Self::CredentialInUrl => &refusals::CREDENTIAL_IN_URL,
             Self::UnknownCertificate => &refusals::UNKNOWN_CERTIFICATE,
             Self::IssuerUnavailable => &refusals::ISSUER_UNAVAILABLE,
@@ -182,6 +230,7 @@ impl Refusal {
             | Self::BodyNotJudged(reason)
             | Self::AnswerNotJudged(reason)
             | Self::BadEvaluation(reason) => Some(Reason::Word(reason)),
+            Self::BadProof(fault) => Some(Reason::Word(fault.reason)),
             Self::DeniedByPolicy(decision) => {
                 Some(Reason::Word(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" }))
             }
@@ -237,10 +286,12 @@ impl Refusal {
             Self::MethodNotAllowed(methods) => insert(headers, header::ALLOW, HeaderValue::try_from(methods.as_str())),
             Self::NoCredential(challenge) => challenge.add_fields(headers),
             Self::BadToken(_) => insert(headers, header::WWW_AUTHENTICATE, bearer(", error=\"invalid_token\"")),
+            Self::BadProof(fault) => fault.add_fields(headers),
+            Self::StepUp(rule) => insert(headers, header::WWW_AUTHENTICATE, bearer(&step_up(rule))),
             Self::BadApiKey | Self::CredentialInUrl => {
-                Challenge { bearer: false, api_key: true }.add_fields(headers);
+                Challenge { bearer: false, dpop: false, api_key: true }.add_fields(headers);
             }
-            Self::UnknownCertificate => Challenge { bearer: false, api_key: false }.add_fields(headers),
+            Self::UnknownCertificate => Challenge { bearer: false, dpop: false, api_key: false }.add_fields(headers),
             Self::InsufficientScope(scopes) => {
                 let text = format!(", error=\"insufficient_scope\", scope=\"{scopes}\"");
                 insert(headers, header::WWW_AUTHENTICATE, bearer(&text));
@@ -260,7 +311,7 @@ impl Refusal {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory => {
+            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory | Self::ProofsUnavailable => {
                 insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"));
             }
             _ => {}
@@ -275,6 +326,9 @@ impl Challenge {
         const CERTIFICATE: HeaderValue = HeaderValue::from_static("Certificate realm=\"api\"");
         if self.bearer {
             headers.append(header::WWW_AUTHENTICATE, BEARER);
+        }
+        if self.dpop {
+            add_challenge(headers, "");
         }
         if self.api_key {
             headers.append(header::WWW_AUTHENTICATE, API_KEY);

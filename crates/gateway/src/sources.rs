@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use crate::resident::Resident;
+
 /// An API key that the store knows.
 #[derive(Debug, Clone)]
 pub struct KnownKey {
@@ -48,4 +50,6 @@ pub struct Sources {
     pub parse_key: fn(&str) -> Option<[u8; 32]>,
     /// What every API key begins with.
     pub key_prefix: &'static str,
+    /// The authorization server in this process, if there is one.
+    pub resident: Option<Arc<dyn Resident>>,
 }

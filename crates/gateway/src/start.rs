@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     access_log::{self, Log},
-    authenticate::Verified,
+    authenticate::{Proofs, Verified},
     gate::{Current, Gate, Limits, Snapshot},
     identity_token::{IdentityKeyError, IdentitySigner},
     inventory::{Inventory, Observed},
@@ -89,6 +89,7 @@ pub struct Running {
     configured: Vec<SocketAddr>,
     data: PathBuf,
     workers_configured: Option<usize>,
+    identity: Option<Arc<config::Identity>>,
     stop: watch::Sender<bool>,
     census: Arc<Census>,
     gates: Vec<Arc<Current>>,
@@ -104,6 +105,7 @@ impl Gateway {
         let census = Census::new(config.limits.connections, config.limits.connections_per_address);
         let configured: Vec<SocketAddr> = config.listeners.iter().map(|listener| listener.address).collect();
         let (data, workers_configured) = (config.data.clone(), config.workers);
+        let served = config.identity.clone();
         let monitoring_configured = config.monitoring.address;
         let identity = Arc::new(IdentitySigner::open(&config.data)?);
         let plan = Plan::new(config, sources, identity, &census, None)?;
@@ -130,6 +132,7 @@ impl Gateway {
             configured,
             data,
             workers_configured,
+            identity: served,
             stop,
             census,
             gates,
@@ -175,6 +178,9 @@ impl Running {
         }
         if config.workers != self.workers_configured {
             return Err(ReloadError::NeedsRestart("`workers`"));
+        }
+        if config.identity != self.identity {
+            return Err(ReloadError::NeedsRestart("`identity`"));
         }
         let Some(first) = self.gates.first() else {
             return Err(ReloadError::NeedsRestart("a gateway without workers"));
@@ -292,13 +298,22 @@ impl Plan {
             .map_err(|error| StartError::Upstreams(error.to_string()))?;
         let limiter = Limiter::new(&config, before.map(|before| &before.limiter))
             .map_err(|error| StartError::SharedLimits(error.to_string()))?;
+        let proofs = match before {
+            Some(before) => Arc::clone(&before.proofs),
+            None => Arc::new(Proofs::new().map_err(|_| StartError::Randomness)?),
+        };
         let snapshot = Snapshot {
             fleet,
-            routes: Routes::new(&config.apis, config.shared_limits.as_ref()),
+            routes: Routes::new(&config, sources.resident.as_ref()),
             limits: Limits::from(&config.limits),
             limiter,
             pressure: Pressure::watch(config.limits.memory, before.map(|before| &before.pressure)),
-            key_sets: KeySets::start(&config.issuers, before.map(|before| before.key_sets.as_ref())),
+            key_sets: KeySets::start(
+                &config.issuers,
+                sources.resident.as_ref(),
+                before.map(|before| before.key_sets.as_ref()),
+            ),
+            proofs,
             identity,
             trusted_proxies: config.trusted_proxies,
             countries: config.countries,

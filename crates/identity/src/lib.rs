@@ -42,4 +42,4 @@ pub use router::ROUTES;
 pub use secret::{Digest, Purpose, Secret};
 pub use settings::{BUILT_IN_SCOPES, Issuer, NotAnIssuer, Settings};
 pub use store::{DATABASE, clients::StoredClient};
-pub use tokens::{Mark, Revocations, Subject};
+pub use tokens::{Mark, Revocations, Subject, Verdict};

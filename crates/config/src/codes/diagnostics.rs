@@ -236,6 +236,15 @@ pub static BAD_IDENTITY: Entry = Entry {
     operator: "A client is known by one of `spiffe`, `dns` and `spki_sha256`, each in its own form.",
 };
 
+/// Not a list of revoked certificates, or an old one.
+pub static BAD_CRL: Entry = Entry {
+    id: "PC-1210",
+    status: None,
+    title: "Not a current list of revoked certificates",
+    caller: "",
+    operator: "A file of `crl` holds no certificate revocation list (RFC 5280 §5), or one past its next update. Lists are read at the start and on reload; once one is past its time, no client certificate is taken.",
+};
+
 /// Unknown issuer.
 pub static UNKNOWN_ISSUER: Entry = Entry {
     id: "PC-1301",
@@ -579,6 +588,7 @@ pub static ALL: &[&Entry] = &[
     &UNSET_SECRET,
     &WEAK_SECRET,
     &BAD_IDENTITY,
+    &BAD_CRL,
     &UNKNOWN_ISSUER,
     &BAD_ISSUER_URL,
     &UNKNOWN_ALGORITHM,

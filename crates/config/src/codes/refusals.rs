@@ -182,6 +182,33 @@ pub static KEYS_UNAVAILABLE: Entry = Entry {
     operator: "The key store did not answer, and the key was not seen within the last 60 s.",
 };
 
+/// Proof of possession is not valid.
+pub static BAD_PROOF: Entry = Entry {
+    id: "PC-0208",
+    status: Some(401),
+    title: "Proof of possession is not valid",
+    caller: "Send a new DPoP proof for this method and address, with the nonce of the DPoP-Nonce field.",
+    operator: "The token is bound to a key (RFC 9449), and the proof is missing, wrong, used before or without the gateway's nonce. The access log names the failed check.",
+};
+
+/// Used proofs cannot be remembered.
+pub static PROOFS_UNAVAILABLE: Entry = Entry {
+    id: "PC-0209",
+    status: Some(503),
+    title: "Proofs of possession cannot be checked now",
+    caller: "Try again after the Retry-After time.",
+    operator: "More DPoP proofs came within 70 s than are remembered (about 500,000). Without memory a replayed one would pass.",
+};
+
+/// Another log-in is needed.
+pub static STEP_UP: Entry = Entry {
+    id: "PC-0210",
+    status: Some(401),
+    title: "Another log-in is needed",
+    caller: "Let the user log in again as acr_values and max_age of WWW-Authenticate say, and use the new token.",
+    operator: "The route's `acr` or `max_age` asks for a stronger or later log-in than the token tells of (RFC 9470).",
+};
+
 /// Insufficient scope.
 pub static INSUFFICIENT_SCOPE: Entry = Entry {
     id: "PC-0301",
@@ -434,6 +461,9 @@ pub static ALL: &[&Entry] = &[
     &UNKNOWN_CERTIFICATE,
     &ISSUER_UNAVAILABLE,
     &KEYS_UNAVAILABLE,
+    &BAD_PROOF,
+    &PROOFS_UNAVAILABLE,
+    &STEP_UP,
     &INSUFFICIENT_SCOPE,
     &FOREIGN_ORIGIN,
     &DENIED_BY_POLICY,

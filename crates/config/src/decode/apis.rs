@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
-    Context, addresses, catch_alls, contracts, cors, limits, policies, routes, some_items, template,
+    Context, addresses, catch_alls, contracts, cors,
+    identity::Origin,
+    limits, policies, routes, some_items, template, tokens,
     upstreams::{self, Upstreams},
 };
 use crate::{
@@ -21,6 +23,8 @@ pub(super) struct Known<'k> {
     pub(super) store: bool,
     /// Whether countries of addresses are known.
     pub(super) countries: bool,
+    /// The address under which clients know the gateway, if it can be told.
+    pub(super) origin: Option<&'k Origin>,
 }
 
 pub(super) fn all(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Vec<Api>> {
@@ -54,6 +58,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     };
     let nodes = route_nodes(cx, node, contract.as_ref()?.as_ref(), known)?;
     let routes: Vec<_> = nodes.iter().map(|n| routes::one(cx, n, node, known)).collect();
+    let resource = tokens::resource(cx, node.get("resource"), host.as_ref(), prefix.as_deref(), known.origin);
     let path = prefix?;
     for (at, (node, route)) in nodes.iter().zip(&routes).enumerate() {
         let Some(route) = route else { continue };
@@ -68,6 +73,8 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let name = node.get("name")?.text()?.to_owned();
     let routes: Option<Vec<Route>> = routes.into_iter().collect();
     let (limits, routes) = (limits?, routes?);
+    let resource = resource?;
+    tokens::check_mcp(cx, node, &routes, resource.as_ref());
     limits::check_together(cx, node, &limits, &routes)?;
     let cors = match cors {
         None => None,
@@ -88,6 +95,8 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
         cors,
         contract: contract?,
         policies_off,
+        resource,
+        mcp: node.get("mcp").and_then(Node::text) == Some("true"),
     })
 }
 

@@ -1,8 +1,11 @@
 //! Files that the configuration names: certificates, keys, secrets.
 
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject};
+use x509_parser::{
+    prelude::{FromDer, GeneralName, X509Certificate},
+    revocation_list::CertificateRevocationList,
+};
 use zeroize::Zeroizing;
 
 use super::Context;
@@ -73,6 +76,35 @@ pub(super) fn certificates(cx: &Context, node: &Node) -> Option<Vec<CertificateD
         return None;
     }
     Some(chain)
+}
+
+/// All lists of revoked certificates of these files; each must still be in force.
+pub(super) fn revocation_lists(cx: &Context, node: &Node) -> Option<Vec<CertificateRevocationListDer<'static>>> {
+    let files = if node.items().is_empty() { std::slice::from_ref(node) } else { node.items() };
+    let lists: Vec<_> = files.iter().map(|file| revocation_list(cx, file)).collect();
+    Some(lists.into_iter().collect::<Option<Vec<_>>>()?.concat())
+}
+
+fn revocation_list(cx: &Context, node: &Node) -> Option<Vec<CertificateRevocationListDer<'static>>> {
+    let path = node.text()?;
+    let bytes = read(cx, node, path)?;
+    let lists: Result<Vec<CertificateRevocationListDer<'static>>, _> =
+        CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+    let lists = lists.unwrap_or_default();
+    let parsed: Vec<_> = lists.iter().filter_map(|der| CertificateRevocationList::from_der(der).ok()).collect();
+    let now = i64::try_from(cx.now).ok()?;
+    let (message, help) = if lists.is_empty() || parsed.len() != lists.len() {
+        let message = format!("`{path}` holds no list of revoked certificates");
+        (message, "Give a PEM file that starts with `-----BEGIN X509 CRL-----`.")
+    } else if let Some(end) = parsed.iter().filter_map(|(_, list)| list.next_update()).find(|end| end.timestamp() < now)
+    {
+        let message = format!("`{path}` was to be replaced by {end}; what was revoked since is not in it");
+        (message, "Fetch the authority's new list, then reload.")
+    } else {
+        return Some(lists);
+    };
+    cx.report(&diagnostics::BAD_CRL, node.span, message, help);
+    None
 }
 
 /// A chain with its key, checked to belong together and to be valid now.

@@ -128,7 +128,7 @@ fn fit_algorithms(cx: &Context, node: &Node) -> Option<()> {
     None
 }
 
-fn remote(cx: &Context, node: &Node, url: &Node) -> Option<RemoteKeys> {
+pub(super) fn remote(cx: &Context, node: &Node, url: &Node) -> Option<RemoteKeys> {
     let ca = node.get("ca").map(|ca| files::certificates(cx, ca));
     let allow_networks = values::networks(cx, node.get("allow_networks"));
     let text = url.text()?;

@@ -106,6 +106,7 @@ fn certificates(cx: &Context, node: &Node) -> Option<Vec<Certificate>> {
 
 fn client_certificates(cx: &Context, node: &Node) -> Option<ClientCertificates> {
     let ca = node.get("ca").and_then(|ca| files::certificates(cx, ca));
+    let crls = node.get("crl").map_or(Some(Vec::new()), |crl| files::revocation_lists(cx, crl));
     let mut seen = HashSet::new();
     let clients = every(node.get("clients").map(Node::items).unwrap_or_default(), |item| {
         let client = client(cx, item)?;
@@ -116,7 +117,7 @@ fn client_certificates(cx: &Context, node: &Node) -> Option<ClientCertificates> 
         cx.report(&diagnostics::DUPLICATE_NAME, item.span, message, "Give each its own name.");
         None
     });
-    Some(ClientCertificates { ca: ca?, clients: clients? })
+    Some(ClientCertificates { ca: ca?, crls: crls?, clients: clients? })
 }
 
 fn client(cx: &Context, node: &Node) -> Option<CertificateClient> {

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Context, apis::Known, cors, every, limits, policies, reason, some_items, template, values};
-use crate::{Access, IssuerName, Method, Methods, PathTemplate, Route, WebSocket, codes::diagnostics, yaml::Node};
+use super::{Context, apis::Known, cors, every, limits, policies, reason, some_items, template, tokens, values};
+use crate::{
+    Access, Identity, IssuerName, Method, Methods, PathTemplate, Route, WebSocket,
+    codes::{diagnostics, identity as codes},
+    yaml::Node,
+};
 
 const MAX_BODY: u64 = 1 << 20; // limits: body
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30); // limits: response head
@@ -23,6 +27,7 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
         policies::route(cx, &policies::Place { node, api, known, name: &name }, matched.as_ref(), access.as_ref());
     let limits = limits::of(cx, node, known.store);
     let cost = node.get("cost").map_or(Some(1), |n| limits::cost(cx, n));
+    let step_up = tokens::step_up(cx, node, access.as_ref());
     let (methods, template) = matched?;
     Some(Route {
         name,
@@ -40,6 +45,7 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
         serves: serves?,
         limits: limits?,
         cost: cost?,
+        step_up: step_up?,
     })
 }
 
@@ -130,6 +136,13 @@ fn method(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Method> {
     }
     match node.text()? {
         "api_key" => Some(Method::ApiKey),
+        "identity" if known.issuers.contains(&Identity::issuer_name()) => Some(Method::Jwt(Identity::issuer_name())),
+        "identity" => {
+            let help = "Add `identity: {}` to the file.";
+            let message = "no authorization server is built in here whose tokens could be taken";
+            cx.report(&codes::NO_IDENTITY, node.span, message, help);
+            None
+        }
         "client_certificate" if known.certificates => Some(Method::ClientCertificate),
         "client_certificate" => {
             let help = "Add `client_certificates: { ca: PATH }` to the `tls` of a listener.";
@@ -138,7 +151,7 @@ fn method(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Method> {
             None
         }
         other => {
-            let help = "Write `jwt: ISSUER`, `api_key` or `client_certificate`.";
+            let help = "Write `identity`, `jwt: ISSUER`, `api_key` or `client_certificate`.";
             let message = format!("`{other}` is not a way to authenticate");
             cx.report(&diagnostics::BAD_CHOICE, node.span, message, help);
             None

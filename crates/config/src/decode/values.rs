@@ -108,7 +108,7 @@ pub(super) fn scopes(cx: &Context, node: Option<&Node>) -> Option<Vec<Scope>> {
     super::every(node.map(Node::items).unwrap_or_default(), |item| scope(cx, item))
 }
 
-fn scope(cx: &Context, node: &Node) -> Option<Scope> {
+pub(super) fn scope(cx: &Context, node: &Node) -> Option<Scope> {
     let text = node.text()?;
     let valid = !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
     if !valid {

@@ -64,7 +64,15 @@ impl Compared {
                     self.push(Verdict::Widened, "a secret".into(), "another secret".into(), "secret");
                 }
             }
-            (IssuerKeys::Discovery(_) | IssuerKeys::JwksUri(_) | IssuerKeys::Static(_) | IssuerKeys::Secret(_), _) => {
+            (IssuerKeys::Resident, IssuerKeys::Resident) => {}
+            (
+                IssuerKeys::Discovery(_)
+                | IssuerKeys::JwksUri(_)
+                | IssuerKeys::Static(_)
+                | IssuerKeys::Secret(_)
+                | IssuerKeys::Resident,
+                _,
+            ) => {
                 self.push(Verdict::Widened, source(old), source(new), "keys");
             }
         }
@@ -123,5 +131,6 @@ fn source(keys: &IssuerKeys) -> String {
         IssuerKeys::JwksUri(remote) => format!("keys at {}", remote.url),
         IssuerKeys::Static(_) => "keys from a file".into(),
         IssuerKeys::Secret(_) => "a secret".into(),
+        IssuerKeys::Resident => "the built-in authorization server".into(),
     }
 }

@@ -198,7 +198,7 @@ fn limit(verdict: Verdict, key: &str, before: String, after: String) -> Change {
 }
 
 /// A time as a file has it.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match (time.subsec_millis(), seconds) {
         (0, 0) => "0s".into(),

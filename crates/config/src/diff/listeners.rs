@@ -22,6 +22,7 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Change> {
             None => changes.push(change(Verdict::Opened, listener, "not there", protection(listener), "it is new")),
         }
         changes.extend(client_anchors(old, listener));
+        changes.extend(revocation_lists(old, listener));
     }
     for listener in old.listeners.iter().filter(|listener| at(new, listener.address).is_none()) {
         changes.push(change(Verdict::Closed, listener, protection(listener), "not there", "it is gone"));
@@ -85,6 +86,19 @@ fn client_anchors(old: &Config, new: &Listener) -> Vec<Change> {
     let told =
         |verdict| change(verdict, new, text(&before), text(after), &anchors::why(verdict, "client certificates"));
     anchors::compare(Some(&before), Some(after)).into_iter().map(told).collect()
+}
+
+/// Whether revoked client certificates are refused.
+fn revocation_lists(old: &Config, new: &Listener) -> Option<Change> {
+    let looked_up = |listener: &Listener| match &listener.security {
+        ListenerSecurity::Tls(tls) => tls.client_certificates.as_ref().map(|clients| !clients.crls.is_empty()),
+        ListenerSecurity::PlaintextLoopback | ListenerSecurity::Plaintext { .. } => None,
+    };
+    let (before, after) = (looked_up(at(old, new.address)?)?, looked_up(new)?);
+    // Fewer looked at are more let in.
+    let verdict = Verdict::of_limit(&!before, &!after)?;
+    let text = |looked_up| if looked_up { "revoked certificates are refused" } else { "no `crl`" };
+    Some(change(verdict, new, text(before), text(after), "whether revoked client certificates are refused changed"))
 }
 
 fn anchors_of(listener: &Listener) -> Option<&[CertificateDer<'static>]> {

@@ -171,6 +171,8 @@ pub(super) fn of_routes(old: &Route, new: &Route) -> Vec<Difference> {
     let serves = |route: &Route| match route.serves {
         Serves::Upstream => "the upstream",
         Serves::Evaluation => "evaluation",
+        Serves::Resident(_) => "identity",
+        Serves::ResourceMetadata => "metadata",
     };
     if old.serves != new.serves {
         differences.push(told("serves", Verdict::Moved, serves(old), serves(new)));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{Route, WebSocket};
 
-use super::{Change, Verdict, limits::time, policies};
+use super::{Change, Verdict, identity, limits::time, policies};
 
 /// Compares what a caller may do once let in. `subject` and `example` say which requests.
 pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &Route) -> Vec<Change> {
@@ -31,6 +31,7 @@ pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &R
         serves: _,
         limits: _,
         cost: _,
+        step_up: _,
     } = old;
     let sizes = Difference::of("body", (old.max_body, bytes(old.max_body)), (new.max_body, bytes(new.max_body)));
     let timed = |route: &Route| (route.response_timeout, time(route.response_timeout));
@@ -44,6 +45,7 @@ pub(super) fn compare(subject: &str, example: Option<&str>, old: &Route, new: &R
     .flatten()
     .chain(websockets(old.websocket.as_ref(), new.websocket.as_ref()))
     .chain(policies::of_routes(old, new))
+    .chain(identity::step_up(old.step_up.as_ref(), new.step_up.as_ref()))
     .map(told)
     .collect()
 }

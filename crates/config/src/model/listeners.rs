@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr};
 
 use ipnet::IpNet;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::{AddressRules, Scope};
 
@@ -66,6 +66,9 @@ impl fmt::Debug for Certificate {
 pub struct ClientCertificates {
     /// Trust anchors.
     pub ca: Vec<CertificateDer<'static>>,
+    /// Lists of revoked certificates, one of every authority in a client's chain (RFC 5280 §5); none: nothing counts as
+    /// revoked.
+    pub crls: Vec<CertificateRevocationListDer<'static>>,
     /// Known clients. A valid certificate that matches none is an unknown caller (401).
     pub clients: Vec<CertificateClient>,
 }

@@ -154,4 +154,8 @@ pub enum Serves {
     Upstream,
     /// The gateway, with decisions of its policies (`AuthZEN` Authorization API 1.0).
     Evaluation,
+    /// The built-in authorization server.
+    Resident(super::Readers),
+    /// The gateway, with what clients need to know of the API's tokens (RFC 9728).
+    ResourceMetadata,
 }

@@ -8,10 +8,19 @@ use crate::refusal::Refusal;
 pub(super) enum Credential<'r> {
     /// Text that is presented as an API key.
     ApiKey(&'r str),
-    /// Text that is presented as a JWT.
-    Token(&'r str),
+    /// Text that is presented as an access token.
+    Token(Scheme, &'r str),
     /// An authentication scheme that Portcullis does not accept.
     Unsupported,
+}
+
+/// How a token is presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// RFC 6750: whoever holds it may use it.
+    Bearer,
+    /// RFC 9449: with a proof that its user holds a key.
+    Dpop,
 }
 
 impl<'r> Credential<'r> {
@@ -32,7 +41,8 @@ impl<'r> Credential<'r> {
             Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") && text.starts_with(key_prefix) => {
                 Self::ApiKey(text)
             }
-            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => Self::Token(text),
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("bearer") => Self::Token(Scheme::Bearer, text),
+            Some((scheme, text)) if scheme.eq_ignore_ascii_case("dpop") => Self::Token(Scheme::Dpop, text),
             _ => Self::Unsupported,
         }
     }

@@ -2,8 +2,12 @@
 
 mod api_key;
 mod client_certificate;
+mod confirmation;
 mod credential;
 mod jwt;
+mod possession;
+mod proofs;
+pub(crate) mod step_up;
 mod strictness;
 mod verified;
 
@@ -14,6 +18,9 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 pub(crate) use client_certificate::{CertificateHolder, identify as identify_certificate};
+pub(crate) use confirmation::LogIn;
+pub(crate) use possession::{DPOP_NONCE, add_challenge};
+pub(crate) use proofs::Proofs;
 pub(crate) use verified::Verified;
 
 use crate::{
@@ -25,6 +32,7 @@ use crate::{
     route::{Route, Routed},
 };
 use credential::Credential;
+use possession::Possession;
 use strictness::Strictness;
 
 /// Somebody who proved who they are.
@@ -44,6 +52,8 @@ pub(crate) struct Caller {
     pub(crate) facts: Option<Box<Facts>>,
     /// Claims of their token that limits count by.
     pub(crate) claims: Map<String, Value>,
+    /// How they logged in, if their token says anything of it.
+    pub(crate) log_in: Option<Box<LogIn>>,
     /// Identity tokens made for them lately, by API.
     pub(crate) assertions: Mutex<Vec<Assertion>>,
 }
@@ -69,15 +79,16 @@ impl Caller {
             "jwt" => format!("{method} {credential} {subject}"),
             _ => format!("{method} {subject}"),
         };
-        let (claims, assertions) = (Map::new(), Mutex::default());
-        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, claims, assertions })
+        let (claims, log_in, assertions) = (Map::new(), None, Mutex::default());
+        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, claims, log_in, assertions })
     }
 
-    /// The same, with claims of the token.
-    fn with_claims(caller: Arc<Self>, claims: Map<String, Value>) -> Arc<Self> {
+    /// The same, with claims of the token, and what it says of the log-in.
+    fn with_claims(caller: Arc<Self>, claims: Map<String, Value>, log_in: LogIn) -> Arc<Self> {
+        let log_in = Some(log_in).filter(|said| *said != LogIn::default()).map(Box::new);
         // It was made a moment ago, and nobody else has it.
         match Arc::try_unwrap(caller) {
-            Ok(caller) => Arc::new(Self { claims, ..caller }),
+            Ok(caller) => Arc::new(Self { claims, log_in, ..caller }),
             Err(shared) => shared,
         }
     }
@@ -98,19 +109,31 @@ pub(crate) struct Identified {
     pub(crate) canonical: Box<Canonical>,
     pub(crate) route: Arc<Route>,
     pub(crate) identity: Identity,
+    /// A nonce for the client's next `DPoP` proof, where its own is old.
+    pub(crate) nonce: Option<HeaderValue>,
 }
 
 /// Proves the request's credential by one of the ways its route accepts (401, 503).
 pub(crate) async fn identify(gate: &Gate, peer: &Peer, routed: Routed) -> Result<Identified, Refusal> {
     let Routed { canonical, route } = routed;
+    let mut nonce = None;
     let identity = match &route.rule.access {
         Access::Public { .. } => Identity::Anonymous,
-        Access::Authenticated { by, .. } => Identity::Known(prove(gate, peer, by, &canonical).await?),
+        Access::Authenticated { by, .. } => {
+            Identity::Known(prove(gate, peer, by, &canonical, &route, &mut nonce).await?)
+        }
     };
-    Ok(Identified { canonical, route, identity })
+    Ok(Identified { canonical, route, identity, nonce })
 }
 
-async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -> Result<Arc<Caller>, Refusal> {
+async fn prove(
+    gate: &Gate,
+    peer: &Peer,
+    by: &[Method],
+    canonical: &Canonical,
+    route: &Route,
+    nonce: &mut Option<HeaderValue>,
+) -> Result<Arc<Caller>, Refusal> {
     let sources = &gate.snapshot.sources;
     let strictness = Strictness { gate, peer, headers: &canonical.headers };
     match Credential::presented(&canonical.headers, sources.key_prefix)? {
@@ -118,9 +141,12 @@ async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -
             let proved = api_key::prove(gate, text, &strictness).await;
             proved.inspect_err(|refusal| strictness.note(text, refusal))
         }
-        Some(Credential::Token(token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => {
-            let proved = jwt::prove(gate, by, token, &strictness).await;
-            proved.inspect_err(|refusal| strictness.note(token, refusal))
+        Some(Credential::Token(scheme, token)) if by.iter().any(|m| matches!(m, Method::Jwt(_))) => {
+            let possession = Possession { gate, peer, canonical, scheme, token };
+            let proved = jwt::prove(gate, by, route, &possession, &strictness).await;
+            let (caller, fresh) = proved.inspect_err(|refusal| strictness.note(token, refusal))?;
+            *nonce = fresh;
+            Ok(caller)
         }
         None if by.contains(&Method::ClientCertificate) => {
             peer.certificate.prove(gate.snapshot.client_rules(peer.listener), challenge(by))
@@ -131,5 +157,10 @@ async fn prove(gate: &Gate, peer: &Peer, by: &[Method], canonical: &Canonical) -
 }
 
 fn challenge(by: &[Method]) -> Challenge {
-    Challenge { bearer: by.iter().any(|m| matches!(m, Method::Jwt(_))), api_key: by.contains(&Method::ApiKey) }
+    Challenge {
+        bearer: by.iter().any(|m| matches!(m, Method::Jwt(_))),
+        // Other issuers may know nothing of it.
+        dpop: by.contains(&Method::Jwt(config::Identity::issuer_name())),
+        api_key: by.contains(&Method::ApiKey),
+    }
 }

@@ -31,6 +31,7 @@ impl Strictness<'_> {
             Refusal::BadApiKey => true,
             // Its signature was good: somebody's clock or patience is at fault.
             Refusal::BadToken(reason) => *reason != Invalid::Expired.reason(),
+            Refusal::BadProof(fault) if fault.is_bad() => return self.note_address(),
             _ => return,
         };
         let Some(digest) = sha256(text) else { return };
@@ -40,6 +41,12 @@ impl Strictness<'_> {
         if is_guess {
             limiter.failures.count_address(now, attempt, &self.gate.snapshot.trusted_proxies);
         }
+    }
+
+    /// Counts for the address alone: a token is not worth less because somebody shows it who cannot use it.
+    fn note_address(&self) {
+        let (limiter, attempt) = (&self.gate.snapshot.limiter, self.attempt(&[0; 32]));
+        limiter.failures.count_address(limiter.now(), attempt, &self.gate.snapshot.trusted_proxies);
     }
 
     fn attempt<'d>(&self, digest: &'d [u8; 32]) -> Attempt<'d> {

@@ -2,12 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use config::IssuerName;
 
-use super::Caller;
+use jose::jwt::Claims;
+
+use super::{Caller, confirmation::Confirmation};
 
 /// Entries kept of each kind by each worker.
 const CAPACITY: usize = 8192;
@@ -34,6 +36,18 @@ pub(super) struct CachedToken {
     pub(super) epoch: u64,
     /// Unix seconds until which the result holds.
     pub(super) until: u64,
+    /// What must be shown beside it.
+    pub(super) bound: Option<Arc<Confirmation>>,
+    /// Of tokens that can be revoked.
+    pub(super) life: Option<Arc<Life>>,
+}
+
+/// What decides over a token of the built-in authorization server anew each time.
+pub(super) struct Life {
+    /// What revocations look at.
+    pub(super) claims: Claims,
+    /// The epoch in which it was last found not to be revoked.
+    pub(super) seen: AtomicU64,
 }
 
 /// An API key that was found.

@@ -6,7 +6,7 @@ use crate::{gate::Limits, refusal::Refusal};
 
 /// Fields that decide over a request, so that two of them would be two requests in one: some servers take the first,
 /// some the last, some refuse both. But for the lists of conditions, RFC 9110 has one value for each.
-static SINGLE: [HeaderName; 16] = [
+static SINGLE: [HeaderName; 17] = [
     header::HOST,
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
@@ -14,6 +14,8 @@ static SINGLE: [HeaderName; 16] = [
     // Whether the body follows.
     header::EXPECT,
     HeaderName::from_static("x-api-key"),
+    // RFC 9449 §4.3, item 1.
+    HeaderName::from_static("dpop"),
     // Whether there is an answer, and which part of it.
     header::IF_MATCH,
     header::IF_NONE_MATCH,
@@ -115,6 +117,7 @@ fn is_forbidden_exactly(name: &str) -> bool {
     matches!(
         name,
         "connection"
+            | "dpop"
             | "forwarded"
             | "keep-alive"
             | "proxy-authenticate"

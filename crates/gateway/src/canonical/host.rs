@@ -41,6 +41,15 @@ pub(crate) fn host_of(uri: &Uri, headers: &HeaderMap) -> Result<Host, Refusal> {
     without_port(text).and_then(Host::parse).ok_or(Refusal::BadHost)
 }
 
+/// The port behind the host, in a request whose host was found.
+pub(super) fn port_of(uri: &Uri, headers: &HeaderMap) -> Option<u16> {
+    let text = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => headers.get(header::HOST)?.to_str().ok()?,
+    };
+    text.get(without_port(text)?.len()..)?.strip_prefix(':')?.parse().ok()
+}
+
 /// `host [":" port]` (RFC 9110 §7.2) without its port; `None` for a port that is none. Userinfo is no part of a host.
 fn without_port(text: &str) -> Option<&str> {
     let end_of_host = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };

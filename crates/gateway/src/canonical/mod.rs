@@ -11,6 +11,7 @@ pub use path::{CanonicalPath, NotCanonical};
 
 use crate::{body::Inbound, gate::Limits, refusal::Refusal, tunnel::Wish};
 pub(crate) use fields::{is_stripped, strip_for_upstream};
+use host::port_of;
 pub(crate) use host::{Host, host_of};
 
 /// A request that has one meaning: nothing in it can be read two ways.
@@ -18,6 +19,8 @@ pub(crate) use host::{Host, host_of};
 pub(crate) struct Canonical {
     pub(crate) method: Method,
     pub(crate) host: Host,
+    /// The port behind the host, if the client named one.
+    pub(crate) port: Option<u16>,
     pub(crate) path: CanonicalPath,
     /// The target to send upstream: exactly what is routed.
     pub(crate) target: PathAndQuery,
@@ -25,6 +28,8 @@ pub(crate) struct Canonical {
     pub(crate) body: Inbound,
     /// A WebSocket that the client asks for.
     pub(crate) wish: Option<Wish>,
+    /// A head that was decided over before.
+    pub(crate) is_again: bool,
 }
 
 impl Canonical {
@@ -59,6 +64,7 @@ impl Canonical {
         fields::check(&parts.headers, limits)?;
         fields::join_cookies(&mut parts.headers)?;
         let host = host_of(&parts.uri, &parts.headers)?;
+        let port = port_of(&parts.uri, &parts.headers);
         let path = CanonicalPath::parse(parts.uri.path()).map_err(|_| Refusal::BadTarget)?;
         let query = parts.uri.query().map(path::check_query).transpose().map_err(|_| Refusal::BadTarget)?;
         if query.is_some_and(|q| carries_credential(q, key_prefix)) || path.as_str().contains(key_prefix) {
@@ -71,7 +77,8 @@ impl Canonical {
             Some(_) | None => assemble(path.as_str(), query)?,
         };
         // Boxed once, because the stages hand it on by value.
-        Ok(Box::new(Self { method: parts.method, host, path, target, headers: parts.headers, body, wish }))
+        let Parts { method, headers, .. } = parts;
+        Ok(Box::new(Self { method, host, port, path, target, headers, body, wish, is_again: false }))
     }
 
     /// The same head again, to decide over once more.
@@ -79,11 +86,13 @@ impl Canonical {
         Box::new(Self {
             method: self.method.clone(),
             host: self.host.clone(),
+            port: self.port,
             path: self.path.clone(),
             target: self.target.clone(),
             headers: self.headers.clone(),
             body: Inbound::none(),
             wish: None,
+            is_again: true,
         })
     }
 

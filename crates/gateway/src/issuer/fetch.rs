@@ -79,7 +79,7 @@ pub(super) async fn keys(issuer: &Issuer) -> Result<Vec<u8>, FetchError> {
             }
             Err(last)
         }
-        IssuerKeys::Static(_) | IssuerKeys::Secret(_) => Err(FetchError::NotRemote),
+        IssuerKeys::Static(_) | IssuerKeys::Secret(_) | IssuerKeys::Resident => Err(FetchError::NotRemote),
     }
 }
 

@@ -18,7 +18,7 @@ use config::{Issuer, IssuerKeys, IssuerName};
 use jose::JwkSet;
 use tokio::sync::Mutex;
 
-use crate::watch::unix_now;
+use crate::{resident::Resident, watch::unix_now};
 
 /// Seconds between two fetches that callers can cause (limits: issuer's JWKS endpoint).
 const COOL_DOWN: u64 = 30;
@@ -43,6 +43,8 @@ pub(crate) struct KeySets(BTreeMap<IssuerName, Arc<KeySet>>);
 
 struct KeySet {
     issuer: Arc<Issuer>,
+    /// Where keys come from that never leave the process.
+    resident: Option<Arc<dyn Resident>>,
     current: ArcSwapOption<KeySnapshot>,
     /// Unix seconds of the last fetch that was begun.
     attempted: AtomicU64,
@@ -53,13 +55,17 @@ impl KeySets {
     /// Takes keys that are at hand, and begins to fetch the others. Must be called within a tokio runtime.
     ///
     /// An issuer whose keys come from the same place as before a reload keeps what was fetched, and its cool-down.
-    pub(crate) fn start(issuers: &BTreeMap<IssuerName, Arc<Issuer>>, previous: Option<&Self>) -> Arc<Self> {
+    pub(crate) fn start(
+        issuers: &BTreeMap<IssuerName, Arc<Issuer>>,
+        resident: Option<&Arc<dyn Resident>>,
+        previous: Option<&Self>,
+    ) -> Arc<Self> {
         let kept = |name: &IssuerName, issuer: &Issuer| {
             let set = previous?.0.get(name)?;
             set.has_source_of(issuer).then(|| Arc::clone(set))
         };
         let set = |(name, issuer): (&IssuerName, &Arc<Issuer>)| {
-            (name.clone(), kept(name, issuer).unwrap_or_else(|| Arc::new(KeySet::new(issuer))))
+            (name.clone(), kept(name, issuer).unwrap_or_else(|| Arc::new(KeySet::new(issuer, resident))))
         };
         let sets = issuers.iter().map(set).collect();
         let sets = Arc::new(Self(sets));
@@ -102,15 +108,20 @@ impl KeySets {
 }
 
 impl KeySet {
-    fn new(issuer: &Arc<Issuer>) -> Self {
+    fn new(issuer: &Arc<Issuer>, resident: Option<&Arc<dyn Resident>>) -> Self {
         let at_hand = match &issuer.keys {
             IssuerKeys::Static(keys) => Some(keys.clone()),
             IssuerKeys::Secret(secret) => JwkSet::from_hmac_secret(secret).ok(),
-            IssuerKeys::Discovery(_) | IssuerKeys::JwksUri(_) => None,
+            IssuerKeys::Discovery(_) | IssuerKeys::JwksUri(_) | IssuerKeys::Resident => None,
+        };
+        let resident = match issuer.keys {
+            IssuerKeys::Resident => resident.map(Arc::clone),
+            IssuerKeys::Discovery(_) | IssuerKeys::JwksUri(_) | IssuerKeys::Static(_) | IssuerKeys::Secret(_) => None,
         };
         let snapshot = |keys| Arc::new(KeySnapshot { keys, epoch: 0, fetched: u64::MAX, text: Vec::new() });
         Self {
             issuer: Arc::clone(issuer),
+            resident,
             current: ArcSwapOption::from(at_hand.map(snapshot)),
             attempted: AtomicU64::new(0),
             fetching: Arc::default(),
@@ -131,7 +142,22 @@ impl KeySet {
     }
 
     fn usable(&self) -> Option<Arc<KeySnapshot>> {
+        if let Some(resident) = &self.resident {
+            return Some(self.of_resident(resident.as_ref()));
+        }
         self.current.load_full().filter(|keys| keys.fetched.saturating_add(STALE_LIMIT) > unix_now())
+    }
+
+    /// The resident's keys, taken anew when they have changed.
+    fn of_resident(&self, resident: &dyn Resident) -> Arc<KeySnapshot> {
+        // Read before the keys: a change in between is seen the next time.
+        let epoch = resident.keys_epoch();
+        if let Some(current) = self.current.load_full().filter(|current| current.epoch == epoch) {
+            return current;
+        }
+        let taken = Arc::new(KeySnapshot { keys: resident.keys(), epoch, fetched: u64::MAX, text: Vec::new() });
+        self.current.store(Some(Arc::clone(&taken)));
+        taken
     }
 
     /// One fetch at a time; whoever comes during one waits for its result, whoever comes soon after gets the old one.

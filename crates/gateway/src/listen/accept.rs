@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection, proxy_header};
+use super::{Census, Leaf, Peer, Place, ServerTls, TlsSetupError, connection, proxy_header};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::{Current, Gate},
@@ -144,6 +144,7 @@ struct Proved {
     server_name: Option<String>,
     certificate_names: Arc<[String]>,
     certificate: CertificateHolder,
+    leaf: Option<Arc<Leaf>>,
 }
 
 impl Proved {
@@ -156,6 +157,7 @@ impl Proved {
             certificate_names: tls.names_for(server_name.as_deref()),
             certificate: leaf
                 .map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
+            leaf: leaf.and_then(|leaf| Leaf::new(leaf.clone().into_owned(), tls.clients.as_ref())).map(Arc::new),
             server_name,
         }
     }
@@ -183,7 +185,7 @@ impl Arrival {
 
     fn into_peer(self, sweeper: &Sweeper, proved: Proved) -> Option<Arc<Peer>> {
         let Self { current, place, position, address } = self;
-        let Proved { secure, multiplexed, server_name, certificate_names, certificate } = proved;
+        let Proved { secure, multiplexed, server_name, certificate_names, certificate, leaf } = proved;
         let pulse = Pulse::new(&current.gate().clock, multiplexed);
         sweeper.watch(&pulse);
         Some(Arc::new(Peer {
@@ -194,6 +196,7 @@ impl Arrival {
             server_name,
             certificate_names,
             certificate,
+            leaf,
             pulse,
             tunnel: Arc::default(),
             current,

@@ -17,7 +17,10 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use aws_lc_rs::digest;
+use config::ClientCertificates;
 use http::HeaderValue;
+use rustls_pki_types::CertificateDer;
 
 pub(crate) use accept::{Entrance, bind, serve, share};
 pub(crate) use authority::check_authority;
@@ -27,8 +30,38 @@ pub(crate) use proxy_header::source;
 pub(crate) use strict::Strict;
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
-use crate::{authenticate::CertificateHolder, gate::Current, watch::Pulse};
+use crate::{
+    authenticate::CertificateHolder,
+    gate::{Current, Snapshot},
+    watch::Pulse,
+};
 use census::Place;
+
+/// A client's certificate, of which the handshake proved that it is valid and whose key the client holds.
+pub(crate) struct Leaf {
+    pub(crate) der: CertificateDer<'static>,
+    /// Of all of it (RFC 8705 §3.1).
+    pub(crate) sha256: [u8; 32],
+    /// By which rules it was valid.
+    rules: Option<Arc<ClientCertificates>>,
+}
+
+impl Leaf {
+    pub(crate) fn new(der: CertificateDer<'static>, rules: Option<&Arc<ClientCertificates>>) -> Option<Self> {
+        let sha256 = digest::digest(&digest::SHA256, &der).as_ref().try_into().ok()?;
+        Some(Self { der, sha256, rules: rules.map(Arc::clone) })
+    }
+}
+
+impl Peer {
+    /// The client's certificate, for as long as the rules are in force by which it was taken: others may not take it, or
+    /// know it as revoked.
+    pub(crate) fn leaf(&self, snapshot: &Snapshot) -> Option<&Leaf> {
+        let leaf = self.leaf.as_deref()?;
+        let (then, now) = (leaf.rules.as_ref()?, snapshot.client_rules(self.listener)?);
+        (Arc::ptr_eq(then, now) || then == now).then_some(leaf)
+    }
+}
 
 /// The other end of a connection: what the transport proved about it.
 pub(crate) struct Peer {
@@ -45,6 +78,8 @@ pub(crate) struct Peer {
     pub(crate) certificate_names: Arc<[String]>,
     /// Whose certificate the client showed.
     pub(crate) certificate: CertificateHolder,
+    /// That certificate.
+    pub(crate) leaf: Option<Arc<Leaf>>,
     pub(crate) pulse: Arc<Pulse>,
     /// Set once the connection carries another protocol than HTTP.
     pub(crate) tunnel: Arc<AtomicBool>,

@@ -39,7 +39,7 @@ impl ServerTls {
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let builder = match &tls.client_certificates {
             None => builder.with_no_client_auth(),
-            Some(clients) => builder.with_client_cert_verifier(verifier(&clients.ca)?),
+            Some(clients) => builder.with_client_cert_verifier(verifier(clients)?),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -58,15 +58,17 @@ impl ServerTls {
 }
 
 /// Routes decide whether a certificate is needed, so the handshake asks for one and goes on without; one that is shown
-/// must be valid.
-fn verifier(ca: &[rustls_pki_types::CertificateDer<'static>]) -> Result<Arc<dyn ClientCertVerifier>, TlsSetupError> {
+/// must be valid and not revoked.
+fn verifier(clients: &ClientCertificates) -> Result<Arc<dyn ClientCertVerifier>, TlsSetupError> {
     let mut roots = RootCertStore::empty();
-    for anchor in ca {
+    for anchor in &clients.ca {
         roots.add(anchor.clone())?;
     }
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated().build()?;
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated();
+    // An old list does not know what was revoked lately, so that it vouches for nobody.
+    let builder = builder.with_crls(clients.crls.iter().cloned()).enforce_revocation_expiration();
+    let verifier = builder.build()?;
     Ok(Arc::new(ShortChain(verifier)))
 }
 

@@ -7,7 +7,7 @@ mod tree;
 
 use std::{collections::HashMap, sync::Arc};
 
-use config::{Access, HostPattern, Segment};
+use config::{Access, Config, HostPattern, Segment};
 use http::Method;
 
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
     limit::Rules,
     metrics::Labels,
     refusal::Refusal,
+    resident::Resident,
+    resource::Resource,
 };
 use tree::Tree;
 
@@ -42,6 +44,28 @@ pub(crate) struct Route {
     pub(crate) limits: Rules,
     /// Whether a caller may be known by a client certificate.
     pub(crate) takes_certificates: bool,
+    /// What clients are told of its API, if it takes tokens.
+    pub(crate) resource: Option<Arc<Resource>>,
+}
+
+impl Route {
+    /// A public route that the process answers itself.
+    fn of_gateway(api: &str, rule: config::Route, cors: Option<Cors>, resource: Option<Arc<Resource>>) -> Self {
+        Self {
+            api: api.to_owned(),
+            // It has no upstream.
+            api_index: usize::MAX,
+            labels: Labels::new(api, &rule.name),
+            cors: cors.map(Arc::new),
+            contract: None,
+            paths: Paths::of(&rule.template.segments),
+            addresses: None,
+            limits: Rules::default(),
+            takes_certificates: false,
+            resource,
+            rule,
+        }
+    }
 }
 
 /// What a template says of the paths it takes.
@@ -76,13 +100,18 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// Builds the table; templates were checked when the configuration was loaded.
-    pub(crate) fn new(apis: &[config::Api], store: Option<&config::SharedLimits>) -> Self {
+    pub(crate) fn new(config: &Config, resident: Option<&Arc<dyn Resident>>) -> Self {
         let mut routes = Self::default();
-        for (api_index, api) in apis.iter().enumerate() {
-            let tree = match &api.host {
-                HostPattern::Any => &mut routes.any,
-                HostPattern::Exact(host) => routes.exact.entry(host.clone()).or_default(),
+        let store = config.shared_limits.as_ref();
+        let issuer = config.identity.as_ref().map(|identity| HostPattern::Exact(identity.host.clone()));
+        // A host of its own in the table must not take the issuer's from the APIs that name none.
+        let shared = issuer.as_ref().filter(|host| !config.apis.iter().any(|api| api.host == **host));
+        for (api_index, api) in config.apis.iter().enumerate() {
+            let hosts = match (&api.host, shared) {
+                (HostPattern::Any, Some(host)) => vec![&api.host, host],
+                (HostPattern::Any | HostPattern::Exact(_), _) => vec![&api.host],
             };
+            let resource = Resource::of(api, &config.issuers);
             let contract = api.contract.clone().map(Arc::new);
             let cors = api.cors.as_ref().map(|rules| Arc::new(Cors::new(rules)));
             let addresses = (!api.addresses.is_open()).then(|| Arc::new(api.addresses.clone()));
@@ -103,11 +132,35 @@ impl Routes {
                     addresses: addresses.clone(),
                     limits: Rules::new(api, rule, store),
                     takes_certificates,
+                    resource: resource.clone(),
                 };
-                tree.insert(&rule.template.segments, Arc::new(route));
+                routes.insert(&hosts, Arc::new(route));
+            }
+            if let Some(resource) = resource {
+                // Behind the API's own: one that serves its metadata itself goes on doing so.
+                let metadata = Route::of_gateway(&api.name, resource.rule(), Some(Cors::anyone()), Some(resource));
+                let route = Route { api_index, addresses: addresses.clone(), ..metadata };
+                routes.insert(&hosts, Arc::new(route));
+            }
+        }
+        if let (Some(host), Some(resident)) = (issuer, resident) {
+            for rule in config::Identity::routes() {
+                let cors = Cors::of_resident(rule.serves, resident);
+                let route = Route::of_gateway(config::Identity::API, rule, cors, None);
+                routes.insert(&[&host], Arc::new(route));
             }
         }
         routes
+    }
+
+    fn insert(&mut self, hosts: &[&HostPattern], route: Arc<Route>) {
+        for host in hosts {
+            let tree = match host {
+                HostPattern::Any => &mut self.any,
+                HostPattern::Exact(host) => self.exact.entry(host.clone()).or_default(),
+            };
+            tree.insert(&route.rule.template.segments, Arc::clone(&route));
+        }
     }
 
     /// Finds the route of a request (404, 405), or refuses a path that only routes with `encoded_slashes` take (400).

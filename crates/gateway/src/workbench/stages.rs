@@ -62,6 +62,7 @@ impl Bench {
             server_name: None,
             certificate_names: Arc::default(),
             certificate: CertificateHolder::Nobody,
+            leaf: None,
             pulse: Pulse::new(&gate.clock, false),
             tunnel: Arc::default(),
             current,

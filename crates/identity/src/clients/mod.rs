@@ -6,6 +6,7 @@ mod kind;
 mod known;
 mod metadata;
 mod model;
+mod origins;
 mod redirect;
 
 pub(crate) use authentication::Authenticated;

@@ -7,6 +7,7 @@ mod binding;
 mod id_token;
 mod replay;
 mod revocations;
+mod verdict;
 
 pub(crate) use access::{AccessToken, GrantFacts, Issue};
 pub(crate) use answer::TokenAnswer;
@@ -14,3 +15,4 @@ pub(crate) use binding::{Binding, certificate_thumbprint};
 pub(crate) use id_token::claims_about;
 pub(crate) use replay::ReplayMarks;
 pub use revocations::{Mark, Revocations, Subject};
+pub use verdict::Verdict;
