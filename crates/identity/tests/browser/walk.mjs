@@ -162,7 +162,11 @@ step("a passkey lets in without a name, and leads on", true);
 // By the keyboard alone.
 await context.clearCookies();
 await at("/login");
-for (const text of ["\t", "\t", `${name}\t`, password]) await page.keyboard.type(text);
+await page.keyboard.press("Tab");
+await page.keyboard.press("Tab");
+await page.keyboard.type(name);
+await page.keyboard.press("Tab");
+await page.keyboard.type(password);
 const focused = await page.evaluate(() => document.activeElement.id);
 await page.keyboard.press("Enter");
 await is("/login/totp");
