@@ -155,9 +155,7 @@ async fn a_code_is_good_once() {
         .into_iter()
         .map(|mut browser| {
             let code = code.clone();
-            tokio::spawn(
-                async move { browser.post("/login/totp", &[("code", &code)]).await.to() == Some("/account") },
-            )
+            tokio::spawn(async move { browser.post("/login/totp", &[("code", &code)]).await.to() == Some("/account") })
         })
         .collect();
     let mut entered = 0;
@@ -215,7 +213,10 @@ async fn a_step_up_asks_for_the_second_factor_alone() {
     let totp = browser.get(wanted).await.to().unwrap().to_owned();
     assert!(totp.starts_with("/login/totp?return="), "{totp}");
     browser.get(&totp).await;
-    let fields = [("code", code(&secret, identity::Clock::now(&*house.clock))), ("return", "/oauth2/authorize?client_id=a".into())];
+    let fields = [
+        ("code", code(&secret, identity::Clock::now(&*house.clock))),
+        ("return", "/oauth2/authorize?client_id=a".into()),
+    ];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(browser.post("/login/totp", &fields).await.to(), Some("/oauth2/authorize?client_id=a"));
     assert_ne!(browser.cookies["__Host-session"], before);
