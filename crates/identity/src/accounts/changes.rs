@@ -17,8 +17,7 @@ use crate::{
         devices::take_known_device,
         events::put_event,
         factors::{confirm_totp, put_passkey, put_recovery_codes, take_passkey, take_totp},
-        revocations::put_revocation,
-        sessions::{take_session, take_sessions},
+        sessions::{end_what_was_given, take_session, take_sessions},
         used::use_once,
         users::put_password,
     },
@@ -107,7 +106,7 @@ impl Server {
         put_password(&mut write, user, Some(hash), now).await?;
         let ended = take_sessions(&mut write, user, Some(&session.id)).await?;
         for id in &ended {
-            put_revocation(&mut write, &Subject::Session(id.0.clone()), self.mark(now)).await?;
+            end_what_was_given(&mut write, id, self.mark(now)).await?;
         }
         put_event(&mut write, &browser.event(EventKind::PasswordChanged, Some(user), now)).await?;
         write.commit().await?;
@@ -261,7 +260,7 @@ impl Server {
         if !take_session(&mut write, user, id).await? {
             return Ok(Changed::Nothing);
         }
-        put_revocation(&mut write, &Subject::Session(id.0.clone()), self.mark(now)).await?;
+        end_what_was_given(&mut write, id, self.mark(now)).await?;
         put_event(&mut write, &browser.event(kind, Some(user), now)).await?;
         write.commit().await?;
         self.sessions_ended(vec![id.clone()], now);
@@ -275,7 +274,7 @@ impl Server {
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, Some(&session.id)).await?;
         for id in &ended {
-            put_revocation(&mut write, &Subject::Session(id.0.clone()), self.mark(now)).await?;
+            end_what_was_given(&mut write, id, self.mark(now)).await?;
         }
         if !ended.is_empty() {
             put_event(&mut write, &browser.event(EventKind::SessionRevoked, Some(user), now)).await?;

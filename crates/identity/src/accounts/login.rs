@@ -19,8 +19,7 @@ use crate::{
         devices::{is_device, put_known_device},
         events::put_event,
         factors::note_passkey,
-        revocations::put_revocation,
-        sessions::{NewSession, put_session, take_login_step, take_session},
+        sessions::{NewSession, end_what_was_given, put_session, take_login_step, take_session},
         used::use_once,
     },
     tokens::{Mark, Subject},
@@ -231,7 +230,7 @@ impl Server {
         put_event(&mut write, &browser.event(kind, Some(proof.user), now)).await?;
         let ended = before.filter(|before| before.user.id != *proof.user);
         if let Some(ended) = &ended {
-            put_revocation(&mut write, &Subject::Session(ended.id.0.clone()), self.mark(now)).await?;
+            end_what_was_given(&mut write, &ended.id, self.mark(now)).await?;
         }
         write.commit().await?;
         if let Some(ended) = ended {

@@ -18,9 +18,9 @@ use crate::{
         devices::{take_invitation, take_known_devices},
         events::put_event,
         factors::{put_passkey, take_factors},
-        revocations::put_revocation,
         sessions::take_sessions,
         used::use_once,
+        user_grants::end_all_grants,
         users::put_password,
     },
     tokens::Subject,
@@ -152,7 +152,7 @@ impl Server {
             take_known_devices(&mut write, &user).await?;
             put_password(&mut write, &user, None, now).await?;
             ended = take_sessions(&mut write, &user, None).await?;
-            put_revocation(&mut write, &Subject::User(user.0.clone()), self.mark(now)).await?;
+            end_all_grants(&mut write, &user, self.mark(now)).await?;
         }
         match &checked {
             Checked::Password(hash) => put_password(&mut write, &user, Some(hash), now).await?,
@@ -198,7 +198,7 @@ impl Server {
         let now = self.clock.now();
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, None).await?;
-        put_revocation(&mut write, &Subject::User(user.0.clone()), self.mark(now)).await?;
+        end_all_grants(&mut write, user, self.mark(now)).await?;
         write.commit().await?;
         self.revocations.add(Subject::User(user.0.clone()), self.mark(now));
         self.sessions_ended(ended, now);

@@ -47,6 +47,11 @@ impl Key {
         Self::of("second factor", user.as_str().as_bytes())
     }
 
+    /// The codes of devices that a user enters.
+    pub(crate) fn device_codes(user: &UserId) -> Self {
+        Self::of("device codes", user.as_str().as_bytes())
+    }
+
     /// An address, or the /64 around it, which one client has to itself.
     pub(crate) fn address(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -36,8 +36,7 @@ use axum::{
 use http::StatusCode;
 
 pub(crate) use consent::{ConsentView, consent};
-pub(crate) use device::{DeviceView, device};
-pub(crate) use error::{Fault, error};
+pub(crate) use error::error;
 pub(crate) use headers::{Needs, see_other};
 pub(crate) use logout::{LogoutView, log_out, logout};
 pub(crate) use moment::span;
@@ -54,6 +53,8 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/login/totp", get(second::show_totp).post(second::submit_totp))
         .route("/login/recovery", get(second::show_recovery).post(second::submit_recovery))
         .route("/login/passkey", get(passkey::show_login).post(passkey::submit_login))
+        .route("/device", get(device::show).post(device::submit))
+        .route("/device/consent", post(device::decide))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/account", get(account::show))
         .route("/account/password", get(password::show).post(password::submit))
