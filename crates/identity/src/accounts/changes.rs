@@ -16,6 +16,7 @@ use crate::{
     store::{
         devices::take_known_device,
         events::put_event,
+        external::other_ways_in,
         factors::{confirm_totp, put_passkey, put_recovery_codes, take_passkey, take_totp},
         sessions::{end_what_was_given, take_session, take_sessions},
         used::use_once,
@@ -160,14 +161,7 @@ impl Server {
         let user = &session.user.id;
         let now = self.clock.now();
         let mut write = self.database.write().await?;
-        let others: i64 = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM passkey WHERE user = $1 AND id <> $2) \
-             + (SELECT count(*) FROM user WHERE id = $1 AND password IS NOT NULL)",
-        )
-        .bind(user.as_str())
-        .bind(id)
-        .fetch_one(&mut *write)
-        .await?;
+        let others = other_ways_in(&mut write, user, id, "").await?;
         if others == 0 {
             return Ok(Changed::LastFactor);
         }

@@ -16,7 +16,7 @@ use crate::{
     accounts::{Session, UserId, throttle},
     authorization::scope_words,
     clients::ClientKind,
-    grants::DeviceRequest,
+    grants::device::DeviceRequest,
     problem::{Code, Problem},
 };
 

@@ -11,6 +11,7 @@ mod consent;
 pub(crate) mod cookies;
 mod device;
 mod error;
+mod external;
 mod frame;
 mod headers;
 mod invitation;
@@ -55,6 +56,10 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/login/passkey", get(passkey::show_login).post(passkey::submit_login))
         .route("/device", get(device::show).post(device::submit))
         .route("/device/consent", post(device::decide))
+        .route("/login/external/{provider}", get(external::begin))
+        .route("/login/external/{provider}/return", get(external::finish))
+        .route("/account/external/{provider}", post(external::connect))
+        .route("/account/disconnect", post(external::disconnect))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/account", get(account::show))
         .route("/account/password", get(password::show).post(password::submit))
