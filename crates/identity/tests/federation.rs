@@ -11,7 +11,7 @@ use identity::{
     Client, ClientId, ClientKind, EventKind, GrantType, Identity, InvitationKind, Issuer, Linking, NewUser, Origin,
     Outgoing, OutgoingError, Provider, ProviderSecret, RedirectUri, Settings,
 };
-use visiting::{Browser, House, ISSUER, PASSWORD, between};
+use visiting::{Browser, House, ISSUER, PASSWORD, between, secret};
 
 const ELSEWHERE: &str = "https://elsewhere.example";
 
@@ -76,7 +76,7 @@ impl Both {
         let link = invitation.link.strip_prefix(ELSEWHERE).unwrap().to_owned();
         let mut browser = self.there.browser();
         browser.get(&link).await;
-        browser.post(&format!("{link}/password"), &[("password", PASSWORD)]).await;
+        browser.post("/invitation/password", &[("link", secret(&link)), ("password", PASSWORD)]).await;
         assert!(browser.is_logged_in().await, "{name}");
         browser
     }

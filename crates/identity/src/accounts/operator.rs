@@ -91,7 +91,7 @@ impl Identity {
         let expires = self.0.clock.now().saturating_add(invitation::LIFETIME);
         self.0.database.add_invitation(secret.digest(), id, kind, expires).await?;
         self.0.note_operator(EventKind::Invited, id).await?;
-        let link = self.0.settings.issuer.at(&format!("/invitation/{}", secret.expose()));
+        let link = self.0.settings.issuer.at(&format!("/invitation/open?link={}", secret.expose()));
         Ok(Invitation { link: Zeroizing::new(link), expires })
     }
 
