@@ -1,7 +1,7 @@
--- What a user allowed a client, or a client itself: everything that was issued under it points here.
+-- What a user allowed a client: everything that was issued under it points here.
 CREATE TABLE user_grant (
     id        TEXT    NOT NULL PRIMARY KEY,
-    user      TEXT,
+    user      TEXT    NOT NULL,
     client    TEXT    NOT NULL REFERENCES client (id) ON DELETE CASCADE,
     session   TEXT,
     scopes    TEXT    NOT NULL,
@@ -13,7 +13,7 @@ CREATE TABLE user_grant (
     facts     TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX user_grant_user ON user_grant (user) WHERE user IS NOT NULL;
+CREATE INDEX user_grant_user ON user_grant (user);
 CREATE INDEX user_grant_client ON user_grant (client);
 CREATE INDEX user_grant_session ON user_grant (session) WHERE session IS NOT NULL;
 CREATE INDEX user_grant_expires ON user_grant (expires);
@@ -62,7 +62,6 @@ CREATE TABLE device (
     client    TEXT    NOT NULL REFERENCES client (id) ON DELETE CASCADE,
     scopes    TEXT    NOT NULL,
     resources TEXT    NOT NULL,
-    bound     TEXT    NOT NULL,
     state     TEXT    NOT NULL CHECK (state IN ('pending', 'allowed', 'denied', 'used')),
     user_grant TEXT REFERENCES user_grant (id) ON DELETE CASCADE,
     polled    INTEGER NOT NULL,

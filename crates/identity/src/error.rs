@@ -26,4 +26,10 @@ pub enum IdentityError {
     /// There is no key for an algorithm.
     #[error("there is no signing key for {0}")]
     NoKey(Algorithm),
+    /// Password hashes cannot be computed.
+    #[error(transparent)]
+    Hashing(#[from] crate::accounts::HashingError),
+    /// The operator's style, logo or texts.
+    #[error("templates: {0}")]
+    Theme(#[from] crate::pages::ThemeError),
 }

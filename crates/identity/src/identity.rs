@@ -8,14 +8,17 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::{
+    accounts::Login,
+    clients::KnownClients,
     clock::Clock,
     error::IdentityError,
     keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
     origin::Origin,
+    pages::Theme,
     router,
     settings::Settings,
     store::Database,
-    tokens::Revocations,
+    tokens::{ReplayMarks, Revocations},
 };
 
 /// Changes by other processes are looked for this often: a revocation must be seen within 1 s.
@@ -36,6 +39,10 @@ pub(crate) struct Server {
     pub(crate) keys: KeyRing,
     pub(crate) revocations: Revocations,
     pub(crate) tags: Tags,
+    pub(crate) login: Login,
+    pub(crate) theme: Theme,
+    pub(crate) known_clients: KnownClients,
+    pub(crate) proofs: ReplayMarks,
 }
 
 /// Keys for texts that come back to the server, one for each purpose.
@@ -71,6 +78,8 @@ impl Identity {
             None => MasterKey::from_folder(data, database.has_sealed().await?)?,
         };
         database.check_master(&master).await?;
+        let login = Login::new(&settings, &master)?;
+        let theme = Theme::load(&settings)?;
         let now = clock.now();
         let keys = KeyRing::open(&database, &master, now).await?;
         let revocations = Revocations::default();
@@ -81,7 +90,19 @@ impl Identity {
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
-        Ok(Self(Arc::new(Server { settings, clock, database, master, keys, revocations, tags })))
+        Ok(Self(Arc::new(Server {
+            settings,
+            clock,
+            database,
+            master,
+            keys,
+            revocations,
+            tags,
+            login,
+            theme,
+            known_clients: KnownClients::default(),
+            proofs: ReplayMarks::default(),
+        })))
     }
 
     /// Answers a request to one of [`crate::ROUTES`].
@@ -144,6 +165,7 @@ impl Identity {
     async fn notice_changes(&self, seen: &mut Option<i64>) -> Result<(), IdentityError> {
         let counter = self.0.database.change_counter().await?;
         if seen.replace(counter) != Some(counter) {
+            self.0.known_clients.forget();
             self.0.keys.reload(&self.0.database, &self.0.master).await?;
             self.0.revocations.replace(self.0.database.revocations(self.0.clock.now()).await?);
         }

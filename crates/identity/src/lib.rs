@@ -4,27 +4,40 @@
 //! request comes from ([`Origin`]), checks tokens with [`KeyRing`] and [`Revocations`], and keeps [`Identity::follow`]
 //! running.
 
+mod accounts;
+mod authorization;
 mod clients;
 mod clock;
 mod endpoints;
 mod error;
+mod grants;
 mod identity;
 mod keys;
+mod operators;
 mod origin;
+mod pages;
 mod parameters;
 mod problem;
 mod router;
+mod scopes;
 mod secret;
 mod settings;
 mod store;
 mod tokens;
 
+pub use accounts::{
+    AccountError, Acr, Amr, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind, NewUser, Session, SessionId, User,
+    UserId,
+};
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
 pub use clock::{Clock, SystemClock};
 pub use error::IdentityError;
+pub use grants::{Grant, GrantId};
 pub use identity::Identity;
 pub use keys::{KeyRing, MasterKey, MasterKeyError};
+pub use operators::ClientError;
 pub use origin::{ClientCertificate, Origin};
+pub use pages::ThemeError;
 pub use router::ROUTES;
 pub use secret::{Digest, Purpose, Secret};
 pub use settings::{BUILT_IN_SCOPES, Issuer, NotAnIssuer, Settings};

@@ -78,6 +78,11 @@ impl<'t> Unverified<'t> {
         self.jws.kid()
     }
 
+    /// `aud`, for who accepts a token whoever it is for.
+    pub fn audience_hint(&self) -> Vec<String> {
+        list(&self.claims, "aud").unwrap_or_default()
+    }
+
     /// `iss`, to choose whose rules the token is then checked by.
     pub fn issuer_hint(&self) -> Option<&str> {
         self.claims.get("iss").and_then(Value::as_str)

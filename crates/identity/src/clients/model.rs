@@ -44,6 +44,14 @@ impl GrantType {
     pub const ALL: [Self; 5] =
         [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::DeviceCode, Self::TokenExchange];
 
+    /// Whether only a client that proves who it is may have it.
+    pub fn needs_credentials(self) -> bool {
+        match self {
+            Self::ClientCredentials | Self::TokenExchange => true,
+            Self::AuthorizationCode | Self::RefreshToken | Self::DeviceCode => false,
+        }
+    }
+
     /// Its registered name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -156,6 +164,9 @@ pub struct Client {
     /// APIs that its tokens may be for; none listed: all that the server knows.
     #[serde(default)]
     pub resources: Vec<String>,
+    /// APIs that the client itself is: it may introspect and exchange tokens that are for them.
+    #[serde(default)]
+    pub serves: Vec<String>,
     /// Whether its authorization requests need PKCE. Only a confidential client can be exempted, by name.
     #[serde(default = "yes")]
     pub require_pkce: bool,
@@ -204,6 +215,7 @@ impl Client {
             grants: kind.default_grants(),
             scopes: BTreeSet::new(),
             resources: Vec::new(),
+            serves: Vec::new(),
             require_pkce: true,
             require_par: false,
             dpop_bound: false,

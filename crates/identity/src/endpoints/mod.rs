@@ -1,10 +1,28 @@
 //! The protocol's endpoints, one file each.
 
+mod authorize;
+pub(crate) mod call;
+mod device;
+mod introspect;
 mod jwks;
 mod metadata;
+mod par;
+mod register;
+mod revoke;
+mod token;
+mod userinfo;
 
+pub(crate) use authorize::{authorize, consent};
+pub(crate) use call::Call;
+pub(crate) use device::device;
+pub(crate) use introspect::introspect;
 pub(crate) use jwks::jwks;
 pub(crate) use metadata::metadata;
+pub(crate) use par::par;
+pub(crate) use register::{register, registration};
+pub(crate) use revoke::revoke;
+pub(crate) use token::token;
+pub(crate) use userinfo::userinfo;
 
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};

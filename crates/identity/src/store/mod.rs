@@ -1,8 +1,21 @@
 //! The tables, a file a concept. Every write that must not be lost or done twice is one transaction.
 
 pub(crate) mod clients;
+pub(crate) mod device_codes;
+pub(crate) mod devices;
+pub(crate) mod events;
+pub(crate) mod factors;
+pub(crate) mod grants;
 pub(crate) mod keys;
+mod opaque;
+mod pushed;
+mod registrations;
 pub(crate) mod revocations;
+pub(crate) mod sessions;
+pub(crate) mod throttle;
+pub(crate) mod used;
+pub(crate) mod user_grants;
+pub(crate) mod users;
 
 use std::path::Path;
 

@@ -1,0 +1,5 @@
+//! What operators do: with clients here, with users in `accounts`.
+
+mod clients;
+
+pub use clients::ClientError;

@@ -1,0 +1,64 @@
+//! What happened to accounts.
+
+use sqlx::{Sqlite, Transaction};
+use store::StoreError;
+
+use super::{Database, seconds, time};
+use crate::accounts::{Event, EventKind, UserId};
+
+/// Events are kept for 90 days, and never more than these.
+const KEPT: u64 = 90 * 86_400;
+const MOST_KEPT: i64 = 1_000_000;
+
+impl Database {
+    /// Notes an event by itself.
+    pub(crate) async fn note_event(&self, event: &Event) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        put_event(&mut write, event).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// A user's last events, the newest first.
+    pub(crate) async fn events_of(&self, user: &UserId, most: u32) -> Result<Vec<Event>, StoreError> {
+        let query = "SELECT at, kind, user, address, detail FROM event WHERE user = $1 ORDER BY id DESC LIMIT $2";
+        let rows: Vec<(i64, String, Option<String>, String, String)> =
+            sqlx::query_as(query).bind(&user.0).bind(most).fetch_all(&self.pool).await?;
+        // A kind that this version does not know is left out.
+        let read = |(at, kind, user, address, detail): (i64, String, Option<String>, String, String)| {
+            let kind = EventKind::parse(&kind)?;
+            Some(Event { at: time(at), kind, user: user.and_then(|id| UserId::parse(&id)), address, detail })
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
+    /// Removes what has expired of accounts, a batch of each table; how many rows went.
+    pub(crate) async fn clean_accounts(&self, batch: u32, now: u64) -> Result<u64, StoreError> {
+        const EXPIRING: [&str; 5] = [
+            "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE expires <= $1 LIMIT $2)",
+            "DELETE FROM login_step WHERE digest IN (SELECT digest FROM login_step WHERE expires <= $1 LIMIT $2)",
+            "DELETE FROM known_device WHERE id IN (SELECT id FROM known_device WHERE expires <= $1 LIMIT $2)",
+            "DELETE FROM invitation WHERE digest IN (SELECT digest FROM invitation WHERE expires <= $1 LIMIT $2)",
+            "DELETE FROM throttle WHERE key IN (SELECT key FROM throttle WHERE expires <= $1 LIMIT $2)",
+        ];
+        const OLD: &str = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at <= $1 LIMIT $2)";
+        const TOO_MANY: &str = "DELETE FROM event WHERE id IN \
+                                (SELECT id FROM event WHERE id <= (SELECT max(id) FROM event) - $1 LIMIT $2)";
+        let mut removed = 0;
+        for delete in EXPIRING {
+            removed += sqlx::query(delete).bind(seconds(now)).bind(batch).execute(&self.pool).await?.rows_affected();
+        }
+        let old = seconds(now.saturating_sub(KEPT));
+        removed += sqlx::query(OLD).bind(old).bind(batch).execute(&self.pool).await?.rows_affected();
+        removed += sqlx::query(TOO_MANY).bind(MOST_KEPT).bind(batch).execute(&self.pool).await?.rows_affected();
+        Ok(removed)
+    }
+}
+
+/// Notes an event as a part of a transaction.
+pub(crate) async fn put_event(write: &mut Transaction<'_, Sqlite>, event: &Event) -> Result<(), StoreError> {
+    let add = "INSERT INTO event (at, kind, user, address, detail) VALUES ($1, $2, $3, $4, $5)";
+    let query = sqlx::query(add).bind(seconds(event.at)).bind(event.kind.name());
+    let query = query.bind(event.user.as_ref().map(UserId::as_str)).bind(&event.address).bind(&event.detail);
+    query.execute(&mut **write).await?;
+    Ok(())
+}
