@@ -42,7 +42,9 @@ pub(crate) fn run_user(command: UserCommand) -> Outcome {
             show_list(&asked(server, Ask::Users)?, "users", "", &columns, output.format)
         }
         UserCommand::Disable(named) => done(named, |name| Ask::DisableUser { name, disabled: true }, "is shut out"),
-        UserCommand::Enable(named) => done(named, |name| Ask::DisableUser { name, disabled: false }, "may log in again"),
+        UserCommand::Enable(named) => {
+            done(named, |name| Ask::DisableUser { name, disabled: false }, "may log in again")
+        }
         UserCommand::Invite { named: Named { server, name, output }, recover } => {
             show_link(&asked(server, Ask::Invite { name, recover })?, output.format)
         }
@@ -79,18 +81,27 @@ pub(crate) fn run_client(command: ClientCommand) -> Outcome {
         }
         ClientCommand::RotateSecret(Named { server, name, output }) => {
             let answer = asked(server, Ask::RotateSecret { id: name })?;
-            show_secret(&answer, output.format, "The secret is shown only this once; the one before is good for 1 h more.")
+            show_secret(
+                &answer,
+                output.format,
+                "The secret is shown only this once; the one before is good for 1 h more.",
+            )
         }
         ClientCommand::Disable(named) => {
             done(named, |id| Ask::DisableClient { id, disabled: true }, "is shut out, and its tokens are dead")
         }
-        ClientCommand::Enable(named) => done(named, |id| Ask::DisableClient { id, disabled: false }, "may ask for tokens"),
-        ClientCommand::Delete(named) => done(named, |id| Ask::DeleteClient { id }, "is gone, with all that it was given"),
+        ClientCommand::Enable(named) => {
+            done(named, |id| Ask::DisableClient { id, disabled: false }, "may ask for tokens")
+        }
+        ClientCommand::Delete(named) => {
+            done(named, |id| Ask::DeleteClient { id }, "is gone, with all that it was given")
+        }
     }
 }
 
 fn create_client(new: NewClient) -> Outcome {
-    let NewClient { server, name, kind, id, redirect_uris, scopes, resources, first_party, dpop, opaque, jwks, .. } = new;
+    let NewClient { server, name, kind, id, redirect_uris, scopes, resources, first_party, dpop, opaque, jwks, .. } =
+        new;
     let kind = match kind {
         Kind::Web => ClientKind::Web,
         Kind::Native => ClientKind::Native,
@@ -127,7 +138,9 @@ pub(crate) fn run_token(command: TokenCommand) -> Outcome {
     let valid = answer["valid"] == true;
     match output.format {
         Format::Json => output::print_json(&answer)?,
-        Format::Table => output::print(&format!("{}: {}", if valid { "valid" } else { "not valid" }, text(&answer["why"])))?,
+        Format::Table => {
+            output::print(&format!("{}: {}", if valid { "valid" } else { "not valid" }, text(&answer["why"])))?
+        }
     }
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
@@ -199,7 +212,9 @@ fn show_list(answer: &Value, list: &str, inner: &str, columns: &[&str], format: 
 
 /// A value in a cell. What a terminal would obey is escaped.
 fn text(value: &Value) -> String {
-    let plain = |text: &str| text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    let plain = |text: &str| {
+        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    };
     match value {
         Value::Null => String::new(),
         Value::String(text) => plain(text),

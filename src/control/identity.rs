@@ -1,7 +1,8 @@
 //! Commands about the authorization server: what is asked, and who answers.
 
 use identity::{
-    AccountError, Client, ClientError, ClientId, Identity, InvitationKind, NewUser, Secret, SessionId, StoredClient, User,
+    AccountError, Client, ClientError, ClientId, Identity, InvitationKind, NewUser, Secret, SessionId, StoredClient,
+    User,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,20 +14,50 @@ const MOST_USERS: u32 = 1_000;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Ask {
-    AddUser { name: String, display_name: String, email: Option<String>, roles: Vec<String>, tenant: Option<String> },
+    AddUser {
+        name: String,
+        display_name: String,
+        email: Option<String>,
+        roles: Vec<String>,
+        tenant: Option<String>,
+    },
     Users,
-    DisableUser { name: String, disabled: bool },
-    Invite { name: String, recover: bool },
-    Sessions { name: String },
-    RevokeSessions { name: String, id: Option<String> },
-    AddClient { client: Box<Client> },
+    DisableUser {
+        name: String,
+        disabled: bool,
+    },
+    Invite {
+        name: String,
+        recover: bool,
+    },
+    Sessions {
+        name: String,
+    },
+    RevokeSessions {
+        name: String,
+        id: Option<String>,
+    },
+    AddClient {
+        client: Box<Client>,
+    },
     Clients,
-    RotateSecret { id: String },
-    DisableClient { id: String, disabled: bool },
-    DeleteClient { id: String },
+    RotateSecret {
+        id: String,
+    },
+    DisableClient {
+        id: String,
+        disabled: bool,
+    },
+    DeleteClient {
+        id: String,
+    },
     /// Makes a client what it is here; says what it is now, and its secret if it is new.
-    PutClient { client: Box<Client> },
-    CheckToken { token: String },
+    PutClient {
+        client: Box<Client>,
+    },
+    CheckToken {
+        token: String,
+    },
 }
 
 impl Ask {
@@ -147,9 +178,7 @@ async fn clients(identity: &Identity, ask: Ask) -> Result<Value, ClientError> {
         }
         Ask::Clients => {
             let clients = identity.clients().await?;
-            let listed = |stored: &StoredClient| {
-                json!({ "client": stored.client, "created": stored.created, "disabled": stored.disabled })
-            };
+            let listed = |stored: &StoredClient| json!({ "client": stored.client, "created": stored.created, "disabled": stored.disabled });
             Ok(json!({ "clients": clients.iter().map(listed).collect::<Vec<_>>() }))
         }
         Ask::RotateSecret { id } => {

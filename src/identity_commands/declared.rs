@@ -128,7 +128,10 @@ fn members(before: &Value, after: &Value) -> Vec<(String, Value, Value)> {
 
 fn to_json(difference: &Difference) -> Value {
     let changed: Option<Vec<Value>> = difference.changed.as_ref().map(|changed| {
-        changed.iter().map(|(name, before, after)| json!({ "member": name, "before": before, "after": after })).collect()
+        changed
+            .iter()
+            .map(|(name, before, after)| json!({ "member": name, "before": before, "after": after }))
+            .collect()
     });
     json!({ "client": difference.id, "changed": changed })
 }

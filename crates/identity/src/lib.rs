@@ -26,8 +26,8 @@ mod store;
 mod tokens;
 
 pub use accounts::{
-    AccountError, Acr, Amr, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind, NewUser, Session, SessionId, User,
-    UserId,
+    AccountError, Acr, Amr, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind, NewUser, Session,
+    SessionId, SessionSummary, User, UserId,
 };
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
 pub use clock::{Clock, SystemClock};

@@ -145,12 +145,19 @@ async fn operators_replace_style_logo_and_texts() {
     let house = House::with(|settings| settings.templates = Some(path)).await;
     let mut browser = house.browser();
     let answer = browser.get("/login").await;
-    assert!(answer.body.contains("<h1>Come in</h1>") && answer.body.contains("/assets/theme.css?v="), "{}", answer.body);
+    assert!(
+        answer.body.contains("<h1>Come in</h1>") && answer.body.contains("/assets/theme.css?v="),
+        "{}",
+        answer.body
+    );
     let policy = answer.header("content-security-policy");
     assert!(policy.contains(&format!("style-src {ISSUER}/assets/style.css {ISSUER}/assets/theme.css;")), "{policy}");
     assert!(policy.ends_with(&format!("img-src {ISSUER}/assets/logo.svg")), "{policy}");
     let style = browser.get("/assets/theme.css?v=1").await;
-    assert_eq!((style.body.as_str(), style.header("content-type")), (":root { --accent: #824; }", "text/css; charset=utf-8"));
+    assert_eq!(
+        (style.body.as_str(), style.header("content-type")),
+        (":root { --accent: #824; }", "text/css; charset=utf-8")
+    );
     assert!(browser.get("/assets/logo.svg").await.header("content-security-policy").contains("sandbox"));
 }
 
@@ -161,7 +168,8 @@ async fn texts_that_no_page_has_stop_the_start() {
     let mut settings = identity::Settings::new(identity::Issuer::parse(ISSUER).unwrap());
     settings.templates = Some(folder.path().to_owned());
     let data = tempfile::tempdir().unwrap();
-    let opened = identity::Identity::open(settings, data.path(), None, std::sync::Arc::new(identity::SystemClock)).await;
+    let opened =
+        identity::Identity::open(settings, data.path(), None, std::sync::Arc::new(identity::SystemClock)).await;
     let told = opened.unwrap_err().to_string();
     assert!(told.contains("messages.toml") && told.contains("titel"), "{told}");
 }

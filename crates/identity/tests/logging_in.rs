@@ -210,7 +210,10 @@ async fn a_step_up_asks_for_the_second_factor_alone() {
     let totp = browser.get(wanted).await.to().unwrap().to_owned();
     assert!(totp.starts_with("/login/totp?return="), "{totp}");
     browser.get(&totp).await;
-    let fields = [("code", code(&secret, identity::Clock::now(&*house.clock))), ("return", "/oauth2/authorize?client_id=a".into())];
+    let fields = [
+        ("code", code(&secret, identity::Clock::now(&*house.clock))),
+        ("return", "/oauth2/authorize?client_id=a".into()),
+    ];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(browser.post("/login/totp", &fields).await.to(), Some("/oauth2/authorize?client_id=a"));
     assert_ne!(browser.cookies["__Host-session"], before);

@@ -13,7 +13,12 @@ async fn an_invitation_lets_in_once_and_only_with_a_good_password() {
     let user = house.user("anna").await;
     let link = house.invitation(&user, InvitationKind::Invite).await;
     let mut browser = house.browser();
-    for (password, told) in [("short", "at least 8"), ("password1", "guessed first"), ("anna1234", "guessed first"), ("anna-123", "your name")] {
+    for (password, told) in [
+        ("short", "at least 8"),
+        ("password1", "guessed first"),
+        ("anna1234", "guessed first"),
+        ("anna-123", "your name"),
+    ] {
         browser.get(&link).await;
         let answer = browser.post(&format!("{link}/password"), &[("password", password)]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{password}");
@@ -113,7 +118,10 @@ async fn people_see_and_end_their_sessions_and_devices() {
     let house = House::open().await;
     let (_, mut here) = house.person("anna").await;
     let mut there = house.browser();
-    there.headers.insert("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0".parse().unwrap());
+    there.headers.insert(
+        "user-agent",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0".parse().unwrap(),
+    );
     there.log_in("anna", PASSWORD).await;
     let page = here.get("/account").await.body;
     assert!(page.contains("Firefox, Linux"), "{page}");
@@ -165,8 +173,13 @@ async fn what_happens_is_noted_without_secrets() {
     browser.log_in("anna", "a wrong one").await;
     let events = house.identity.events_of(&user.id, 50).await.unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
-    let expected =
-        [EventKind::LoginFailed, EventKind::LoggedIn, EventKind::InvitationUsed, EventKind::Invited, EventKind::UserAdded];
+    let expected = [
+        EventKind::LoginFailed,
+        EventKind::LoggedIn,
+        EventKind::InvitationUsed,
+        EventKind::Invited,
+        EventKind::UserAdded,
+    ];
     assert_eq!(kinds, expected);
     assert_eq!((events[0].at, events[0].address.as_str()), (START, "192.0.2.1"));
     assert!(!format!("{events:?}").contains("wrong"));

@@ -54,7 +54,12 @@ pub(crate) struct Challenge([u8; LENGTH]);
 
 impl Challenge {
     /// A new challenge for the browser with this cookie secret.
-    pub(crate) fn generate(key: &ChallengeKey, ceremony: Ceremony, browser: &[u8], now: u64) -> Result<Self, NoRandomness> {
+    pub(crate) fn generate(
+        key: &ChallengeKey,
+        ceremony: Ceremony,
+        browser: &[u8],
+        now: u64,
+    ) -> Result<Self, NoRandomness> {
         let mut bytes = [0; LENGTH];
         let (body, mac) = bytes.split_at_mut(RANDOM + TIME);
         let (random, time) = body.split_at_mut(RANDOM);

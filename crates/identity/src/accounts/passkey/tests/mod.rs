@@ -95,7 +95,8 @@ fn a_whole_vector_goes_from_registration_to_login() {
 /// Registers, with what the authenticator is told to say.
 fn registered(said: &Said) -> Result<NewPasskey, Refused> {
     let answer = Authenticator::new().create(said);
-    answer.verify(&party(), |challenge| if challenge == b"challenge" { Ok(()) } else { Err(Refused::WrongChallenge) })
+    answer
+        .verify(&party(), |challenge| if challenge == b"challenge" { Ok(()) } else { Err(Refused::WrongChallenge) })
         .map(|(passkey, ())| passkey)
 }
 
@@ -126,10 +127,7 @@ fn each_check_of_a_registration_refuses_by_itself() {
 /// Logs in with a passkey that has signed `counted` times before.
 fn logged_in(counted: u32, said: &Said, handle: Option<&[u8]>) -> Result<(), Refused> {
     let authenticator = Authenticator::new();
-    let passkey = authenticator
-        .create(&Said::default())
-        .verify(&party(), |_| Ok(()))
-        .map(|(passkey, ())| passkey)?;
+    let passkey = authenticator.create(&Said::default()).verify(&party(), |_| Ok(())).map(|(passkey, ())| passkey)?;
     let assertion = Assertion { user_handle: handle.map(<[u8]>::to_vec), ..authenticator.get(said) };
     let known = Known {
         key: &passkey.key,
@@ -137,8 +135,7 @@ fn logged_in(counted: u32, said: &Said, handle: Option<&[u8]>) -> Result<(), Ref
         sign_count: counted,
         backup_eligible: passkey.backup_eligible,
     };
-    let accept =
-        |challenge: &[u8]| if challenge == b"challenge" { Ok(()) } else { Err(Refused::WrongChallenge) };
+    let accept = |challenge: &[u8]| if challenge == b"challenge" { Ok(()) } else { Err(Refused::WrongChallenge) };
     assertion.verify(&known, &party(), accept).map(|_| ())
 }
 
