@@ -1,5 +1,6 @@
 //! The command line. Its names are a contract; no secret is ever an argument.
 
+pub(crate) mod identity;
 pub(crate) mod policy;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -36,6 +37,16 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Hold what is documented, routed and used against each other (exit 3 if they differ)
     Inventory(Inventory),
+    /// Register clients of the authorization server
+    Client {
+        #[command(subcommand)]
+        command: identity::ClientCommand,
+    },
+    /// Hold the authorization server against a declarative file
+    Identity {
+        #[command(subcommand)]
+        command: identity::IdentityCommand,
+    },
     /// Manage API keys of a running gateway
     Key {
         #[command(subcommand)]
@@ -48,8 +59,23 @@ pub(crate) enum Command {
     },
     /// Have a running gateway read its configuration file again; a file that is not valid changes nothing
     Reload(Reload),
+    /// See and end sessions of users
+    Session {
+        #[command(subcommand)]
+        command: identity::SessionCommand,
+    },
     /// Show requests of a running gateway as they end
     Tail(Tail),
+    /// Judge access tokens
+    Token {
+        #[command(subcommand)]
+        command: identity::TokenCommand,
+    },
+    /// Manage users of the authorization server
+    User {
+        #[command(subcommand)]
+        command: identity::UserCommand,
+    },
     /// Put a gateway in front of one API: local CA, first key, done
     Protect(Protect),
 }

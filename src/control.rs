@@ -4,6 +4,7 @@
 //! each a line of JSON. The kernel says who the peer is; only root and the server's own user are heard.
 
 mod client;
+mod identity;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{KeyId, KeyRecord};
 
 pub(crate) use client::ask;
+pub(crate) use identity::Ask;
 pub(crate) use server::{Commands, ReloadRequest, bind, serve};
 
 use crate::{cli::Server, failure::Failure};
@@ -41,6 +43,10 @@ pub(crate) enum Request {
         id: KeyId,
     },
     Reload,
+    /// Something of the authorization server.
+    Identity {
+        ask: Ask,
+    },
     /// What was asked for since the start.
     Inventory,
     /// What became of the request with this id.
@@ -73,6 +79,10 @@ pub(crate) enum Answer {
         keys: Vec<KeyRecord>,
     },
     Reloaded,
+    /// Of the authorization server.
+    Identity {
+        value: serde_json::Value,
+    },
     Why {
         text: String,
     },

@@ -6,6 +6,7 @@
 mod certificates;
 mod clock;
 mod data_folder;
+mod identity;
 mod issuers;
 mod key_files;
 mod listeners;
@@ -42,7 +43,7 @@ impl Finding {
 type Check = fn(&Config) -> Vec<Finding>;
 
 /// Every check by its name.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("clock", clock::check),
     ("user", user::check),
     ("certificates", certificates::check),
@@ -52,6 +53,7 @@ const CHECKS: [(&str, Check); 9] = [
     ("listeners", listeners::check),
     ("upstreams", upstreams::check),
     ("issuers", issuers::check),
+    ("identity", identity::check),
 ];
 
 pub(crate) fn run(arguments: &Doctor) -> Outcome {

@@ -46,9 +46,14 @@ fn show(answer: Answer, format: Format) -> Result<(), Failure> {
         }
         (Answer::Keys { keys }, Format::Json) => output::print_json(&json!({ "keys": keys })),
         (Answer::Keys { keys }, Format::Table) => output::print(&table(&keys)),
-        (Answer::Reloaded | Answer::Why { .. } | Answer::Sightings { .. } | Answer::Requests { .. }, _) => {
-            Err(Failure::Refused("the gateway answered another command".to_owned()))
-        }
+        (
+            Answer::Reloaded
+            | Answer::Identity { .. }
+            | Answer::Why { .. }
+            | Answer::Sightings { .. }
+            | Answer::Requests { .. },
+            _,
+        ) => Err(Failure::Refused("the gateway answered another command".to_owned())),
         (Answer::Failed { message }, _) => Err(Failure::Refused(message)),
         (Answer::Denied { message }, _) => Err(Failure::NotAuthenticated(message)),
     }

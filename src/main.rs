@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod explain;
 mod failure;
+mod identity_commands;
 mod inventory;
 mod key;
 mod key_source;
@@ -41,6 +42,11 @@ fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Schema } => schema::run(),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Inventory(arguments) => inventory::run(&arguments),
+        Command::Client { command } => identity_commands::run_client(command),
+        Command::Identity { command } => identity_commands::run_identity(command),
+        Command::Session { command } => identity_commands::run_session(command),
+        Command::Token { command } => identity_commands::run_token(command),
+        Command::User { command } => identity_commands::run_user(command),
         Command::Key { command } => key::run(command),
         Command::Policy { command } => policy::run(command),
         Command::Reload(arguments) => reload::run(arguments),

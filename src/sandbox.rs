@@ -74,6 +74,7 @@ impl Places {
         read.insert(folder(file));
         read.extend(config.files.iter().map(|file| folder(file)));
         read.extend(["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from));
+        read.extend(config.identity.as_ref().and_then(|identity| identity.templates.clone()));
         let mut write = BTreeSet::from([config.data.clone()]);
         if let AccessLog::File(log) = &config.monitoring.access_log {
             write.insert(folder(log));

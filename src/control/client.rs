@@ -31,6 +31,7 @@ pub(crate) fn ask(data: &Path, request: &Request) -> Result<Answer, Failure> {
         | Answer::Revoked { .. }
         | Answer::Keys { .. }
         | Answer::Reloaded
+        | Answer::Identity { .. }
         | Answer::Why { .. }
         | Answer::Sightings { .. }
         | Answer::Requests { .. }) => Ok(answer),

@@ -117,6 +117,14 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             log(user, "revoked", &id);
             Ok(Answer::Revoked { record })
         }
+        Request::Identity { ask } => {
+            let Some(resident) = &commands.resident else {
+                let message = "this gateway has no authorization server; add `identity: {}` to its configuration";
+                return Ok(Answer::Failed { message: message.to_owned() });
+            };
+            let done = super::identity::act(resident.identity(), ask, user).await;
+            Ok(done.map_or_else(|message| Answer::Failed { message }, |value| Answer::Identity { value }))
+        }
         Request::Inventory => Ok(Answer::Sightings { sightings: commands.inventory.sightings() }),
         Request::Find { id } => {
             let missing = "no request of the last few has this id; the access log may still have it";

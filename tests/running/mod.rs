@@ -160,6 +160,11 @@ impl Gate {
         answer
     }
 
+    /// SIGTERM, and its end; the folder stays.
+    pub fn stop(&mut self) {
+        self.process.end();
+    }
+
     /// Sends a signal, by its name without `SIG`.
     pub fn signal(&self, name: &str) {
         self.process.signal(name);

@@ -56,6 +56,11 @@ impl Process {
 
     /// SIGTERM, and its end.
     pub fn stop(mut self) -> ExitStatus {
+        self.end()
+    }
+
+    /// The same for one that is kept.
+    pub fn end(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.child.wait().unwrap()
     }

@@ -28,7 +28,7 @@ mod tokens;
 
 pub use accounts::{
     AccountError, Acr, Amr, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind, NewUser, Session,
-    SessionId, User, UserId,
+    SessionId, SessionSummary, User, UserId,
 };
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
 pub use clock::{Clock, SystemClock};

@@ -41,6 +41,9 @@ pub enum AccountError {
     /// There is no such user.
     #[error("there is no user `{0}`; `portcullis user list` shows them all")]
     Unknown(String),
+    /// The user has no such session.
+    #[error("there is no session `{0}` of this user; `portcullis session list` shows those there are")]
+    NoSession(String),
 }
 
 impl Identity {

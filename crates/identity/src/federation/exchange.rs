@@ -93,6 +93,21 @@ impl Server {
         attempt: &Attempt,
         code: &str,
     ) -> Result<String, FederationError> {
+        let request = self.code_request(provider, remote, attempt, code)?;
+        let answer = self.remotes.send(request).await?;
+        let answer: Map<String, Value> =
+            serde_json::from_slice(&answer).map_err(|_| FederationError::Document("token answer"))?;
+        let token = answer.get("id_token").and_then(Value::as_str);
+        token.map(str::to_owned).ok_or(FederationError::Document("token answer"))
+    }
+
+    fn code_request(
+        &self,
+        provider: &Provider,
+        remote: &Remote,
+        attempt: &Attempt,
+        code: &str,
+    ) -> Result<Request<Bytes>, FederationError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
             .append_pair("code", code)
@@ -105,19 +120,13 @@ impl Server {
             .header(header::ACCEPT, "application/json");
         match &provider.client_secret {
             Some(secret) => {
-                request = request.header(header::AUTHORIZATION, basic(&provider.client_id, secret.expose()))
+                request = request.header(header::AUTHORIZATION, basic(&provider.client_id, secret.expose()));
             }
             None => {
                 form.append_pair("client_id", &provider.client_id);
             }
         }
-        let request =
-            request.body(Bytes::from(form.finish())).map_err(|_| FederationError::Document("token endpoint"))?;
-        let answer = self.remotes.send(request).await?;
-        let answer: Map<String, Value> =
-            serde_json::from_slice(&answer).map_err(|_| FederationError::Document("token answer"))?;
-        let token = answer.get("id_token").and_then(Value::as_str);
-        token.map(str::to_owned).ok_or(FederationError::Document("token answer"))
+        request.body(Bytes::from(form.finish())).map_err(|_| FederationError::Document("token endpoint"))
     }
 
     /// Where a provider sends the browser back to.

@@ -23,7 +23,7 @@ impl Server {
         Ok(self.verified(token))
     }
 
-    fn verified(&self, token: &str) -> Option<jwt::Claims> {
+    pub(super) fn verified(&self, token: &str) -> Option<jwt::Claims> {
         let audience = jwt::Unverified::parse(token).ok()?.audience_hint();
         let validation = jwt::Validation {
             issuer: self.settings.issuer.as_str().to_owned(),

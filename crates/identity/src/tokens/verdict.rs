@@ -9,7 +9,13 @@ use jose::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Identity, settings::MAX_ACCESS_TOKEN};
+use store::StoreError;
+
+use crate::{
+    Identity,
+    secret::{Digest, Purpose},
+    settings::MAX_ACCESS_TOKEN,
+};
 
 /// What came of looking at a token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,13 +25,42 @@ pub struct Verdict {
     /// Why, in a sentence.
     pub why: String,
     /// What it says, once its signature is known to be ours.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Value>,
 }
 
 impl Identity {
-    /// Judges an access token as an API that takes this server's tokens would, whatever API it is for.
-    pub fn check_token(&self, token: &str) -> Verdict {
+    /// What a live opaque token says; `None` for one that is unknown, expired or revoked.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn translate(&self, digest: Digest) -> Result<Option<Claims>, StoreError> {
+        let signed = self.0.database.opaque(digest, self.0.clock.now()).await?;
+        Ok(signed.and_then(|signed| self.0.verified(&signed)))
+    }
+
+    /// Judges an access token, opaque or not, as an API that takes this server's tokens would, whatever API it is for.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn judge_token(&self, token: &str) -> Result<Verdict, StoreError> {
+        if let Some(digest) = Digest::of_secret(Purpose::Access, token) {
+            let why = "it is unknown, or has expired";
+            let unknown = Verdict { valid: false, why: why.into(), claims: None };
+            let signed = self.0.database.opaque(digest, self.0.clock.now()).await?;
+            return Ok(signed.map_or(unknown, |signed| self.check_token(&signed)));
+        }
+        let why = match Form::of(token) {
+            Form::Jwt => return Ok(self.check_token(token)),
+            Form::ApiKey => "it is an API key; `portcullis key list` shows those",
+            Form::Refresh => "it is a refresh token, which is for the token endpoint alone",
+            Form::Other => "it is nothing that this server gives out as an access token, or a part of it is missing",
+        };
+        Ok(Verdict { valid: false, why: why.into(), claims: None })
+    }
+
+    /// Judges an access token that is a JWT.
+    fn check_token(&self, token: &str) -> Verdict {
         let settings = &self.0.settings;
         let validation = Validation {
             issuer: settings.issuer.to_string(),
@@ -45,6 +80,28 @@ impl Identity {
                 Verdict { valid: false, why: why.into(), claims: Some(Value::Object(claims.all)) }
             }
             Ok(claims) => Verdict { valid: true, why: good(&claims, now), claims: Some(Value::Object(claims.all)) },
+        }
+    }
+}
+
+/// What a text looks like.
+enum Form {
+    Jwt,
+    ApiKey,
+    Refresh,
+    Other,
+}
+
+impl Form {
+    fn of(text: &str) -> Self {
+        if text.starts_with(store::api_key::PREFIX) {
+            Self::ApiKey
+        } else if text.starts_with(Purpose::Refresh.prefix()) {
+            Self::Refresh
+        } else if text.matches('.').count() == 2 {
+            Self::Jwt
+        } else {
+            Self::Other
         }
     }
 }
