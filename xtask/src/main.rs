@@ -10,6 +10,7 @@ mod reproduce;
 mod simulate;
 mod soak;
 mod step;
+mod timing;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,13 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Measures whether a failed login takes longer for users that there are than for others (Welch's t-test). Takes some
+    /// minutes.
+    Timing {
+        /// How many of each
+        #[arg(long, default_value_t = 10_000)]
+        tries: u64,
+    },
     /// Sends mutated requests through a release to each of six origins, which must see what was accepted and no more.
     Mutate(mutate::Mutate),
     /// Prints what shared limits cost and how exact they are, for 2 to 1,000 instances.
@@ -67,6 +75,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run_demo(),
         Command::Fuzz(fuzz) => fuzz.run(),
         Command::Decisions { number, seed } => decisions::run_decisions(number, seed),
+        Command::Timing { tries } => timing::run_timing(tries),
         Command::Mutate(mutate) => mutate.run(),
         Command::Simulate { subject } => {
             simulate::run(subject);

@@ -46,6 +46,7 @@
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const button = form.querySelector("[data-needs-script]");
     const told = form.querySelector("[data-told]");
+    form.querySelector("[data-without-script]").hidden = true;
     const tell = (message) => {
       told.textContent = message;
       told.hidden = false;

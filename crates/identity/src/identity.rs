@@ -12,6 +12,7 @@ use crate::{
     clients::KnownClients,
     clock::Clock,
     error::IdentityError,
+    federation::Remotes,
     keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
     origin::Origin,
     pages::Theme,
@@ -41,6 +42,7 @@ pub(crate) struct Server {
     pub(crate) tags: Tags,
     pub(crate) login: Login,
     pub(crate) theme: Theme,
+    pub(crate) remotes: Remotes,
     pub(crate) known_clients: KnownClients,
     pub(crate) proofs: ReplayMarks,
 }
@@ -100,6 +102,7 @@ impl Identity {
             tags,
             login,
             theme,
+            remotes: Remotes::default(),
             known_clients: KnownClients::default(),
             proofs: ReplayMarks::default(),
         })))

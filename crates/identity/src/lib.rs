@@ -10,6 +10,7 @@ mod clients;
 mod clock;
 mod endpoints;
 mod error;
+mod federation;
 mod grants;
 mod identity;
 mod keys;
@@ -32,6 +33,7 @@ pub use accounts::{
 pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
 pub use clock::{Clock, SystemClock};
 pub use error::IdentityError;
+pub use federation::{Linking, Outgoing, OutgoingError, Provider, ProviderSecret};
 pub use grants::{Grant, GrantId};
 pub use identity::Identity;
 pub use keys::{KeyRing, MasterKey, MasterKeyError};

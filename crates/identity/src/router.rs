@@ -24,10 +24,18 @@ pub const ROUTES: &[&str] = &[
     "GET,POST /oauth2/userinfo",
     "POST /oauth2/register",
     "GET,PUT,DELETE /oauth2/register/{client}",
+    "GET,POST /oauth2/logout",
+    "POST /oauth2/logout/confirm",
     "GET,POST /login",
     "GET,POST /login/totp",
     "GET,POST /login/recovery",
     "GET,POST /login/passkey",
+    "GET,POST /device",
+    "POST /device/consent",
+    "GET /login/external/{provider}",
+    "GET /login/external/{provider}/return",
+    "POST /account/external/{provider}",
+    "POST /account/disconnect",
     "GET,POST /logout",
     "GET /account",
     "GET,POST /account/password",
@@ -65,6 +73,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             "/oauth2/register/{client}",
             get(endpoints::registration).put(endpoints::registration).delete(endpoints::registration),
         )
+        .route("/oauth2/logout", get(endpoints::end_session).post(endpoints::end_session))
+        .route("/oauth2/logout/confirm", post(endpoints::confirm_end))
         .merge(pages::router())
         .with_state(server)
 }

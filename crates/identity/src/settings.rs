@@ -31,6 +31,8 @@ pub struct Settings {
     pub registration: bool,
     /// Signing keys are replaced after this long. 90 days unless said otherwise.
     pub key_rotation: Duration,
+    /// Other OpenID providers that people may log in through.
+    pub providers: Vec<crate::federation::Provider>,
     /// Folder whose files replace the built-in style, logo and texts.
     pub templates: Option<PathBuf>,
 }
@@ -107,6 +109,7 @@ impl Settings {
             fapi: false,
             registration: false,
             key_rotation: Duration::from_hours(90 * 24),
+            providers: Vec::new(),
             templates: None,
         }
     }

@@ -13,7 +13,7 @@ use std::{
     process::{Command, Output},
 };
 
-use identity::{InvitationKind, NewUser};
+use identity::{Client, ClientId, ClientKind, GrantType, InvitationKind, NewUser, RedirectUri};
 use serde_json::{Value, json};
 use serving::Serving;
 
@@ -24,6 +24,11 @@ async fn people_come_in_by_every_way_and_axe_finds_nothing() {
     let serving = Serving::start(|_| {}).await;
     let new = NewUser { display_name: "Anna Berger".into(), ..NewUser::named("anna") };
     let user = serving.identity.add_user(new).await.unwrap();
+    let mut shop = Client::new(ClientId("shop".into()), "The Shop", ClientKind::Native);
+    shop.grants = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode].into();
+    shop.scopes = ["openid", "profile", "email"].map(str::to_owned).into();
+    shop.redirect_uris = vec![RedirectUri::parse("http://127.0.0.1/back", ClientKind::Native).unwrap()];
+    serving.identity.create_client(shop).await.unwrap();
     let invitation = serving.identity.invite(&user.id, InvitationKind::Invite).await.unwrap();
     let recovery = serving.identity.invite(&user.id, InvitationKind::Recover).await.unwrap();
     let arguments = json!({
@@ -38,8 +43,8 @@ async fn people_come_in_by_every_way_and_axe_finds_nothing() {
     let walked = tokio::task::spawn_blocking(move || walk(&arguments)).await.unwrap();
     assert_eq!(walked["problems"], json!([]), "{walked:#}");
     let steps = walked["steps"].as_array().unwrap();
-    assert!(steps.len() >= 8 && steps.iter().all(|step| step["holds"] == true), "{steps:#?}");
-    assert!(walked["pages"].as_array().unwrap().len() >= 19, "{}", walked["pages"]);
+    assert!(steps.len() >= 10 && steps.iter().all(|step| step["holds"] == true), "{steps:#?}");
+    assert!(walked["pages"].as_array().unwrap().len() >= 26, "{}", walked["pages"]);
 }
 
 fn walk(arguments: &Value) -> Value {

@@ -1,17 +1,19 @@
 //! Clients for themselves: what they prove, what they get, and how it ends.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 mod asking;
+mod visiting;
 
-use asking::{ISSUER, ORDERS, Prover, STOCK, Server, basic, claims};
+use asking::{ORDERS, Prover, STOCK, basic, claims, shop};
 use http::StatusCode;
 use identity::{Authentication, ClientKind, TokenFormat};
 use jose::{Algorithm, SigningKey};
 use serde_json::json;
+use visiting::{House, ISSUER};
 
 #[tokio::test]
 async fn a_service_gets_a_token_that_says_what_rfc_9068_asks_for() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |client| client.roles = vec!["buyer".into()]).await;
     let answer = server.client_credentials(&client, &secret, &[("scope", "orders:read"), ("resource", ORDERS)]).await;
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text());
@@ -34,7 +36,7 @@ async fn a_service_gets_a_token_that_says_what_rfc_9068_asks_for() {
 
 #[tokio::test]
 async fn only_the_right_secret_proves_a_client() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
     let (_, other) = server.client(ClientKind::Service, |_| {}).await;
     for wrong in ["", "secret", other.as_str(), &secret[..secret.len() - 1]] {
@@ -53,7 +55,7 @@ async fn only_the_right_secret_proves_a_client() {
 
 #[tokio::test]
 async fn a_rolled_secret_is_good_for_an_hour_more() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, old) = server.client(ClientKind::Service, |_| {}).await;
     let new = server.identity.rotate_client_secret(&client.id).await.unwrap().expose().to_owned();
     for secret in [&old, &new] {
@@ -66,7 +68,7 @@ async fn a_rolled_secret_is_good_for_an_hour_more() {
 
 #[tokio::test]
 async fn scopes_and_resources_beyond_the_clients_are_refused() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server
         .client(ClientKind::Service, |client| {
             client.scopes = ["orders:read".to_owned()].into();
@@ -85,24 +87,24 @@ async fn scopes_and_resources_beyond_the_clients_are_refused() {
 
 #[tokio::test]
 async fn f70_a_parameter_that_comes_twice_is_an_invalid_request() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
     let answer =
         server.client_credentials(&client, &secret, &[("scope", "orders:read"), ("scope", "orders:write")]).await;
     assert_eq!(answer.error(), (400, "invalid_request".into()));
-    let answer = server.get("/oauth2/authorize?client_id=a&client_id=b&response_type=code").await;
+    let answer = server.fetch("/oauth2/authorize?client_id=a&client_id=b&response_type=code").await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     assert_eq!(answer.field("location"), "", "shown, and sent nowhere");
 }
 
 #[tokio::test]
 async fn f77_a_client_assertion_is_good_once_for_this_server_alone() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
     let jwks = json!({ "keys": [key.public_jwk()] });
     let authentication = Authentication::PrivateKeyJwt { jwks };
     let (client, _) = server.client(ClientKind::Service, |client| client.authentication = authentication).await;
-    let now = identity::Clock::now(server.clock.as_ref());
+    let now = server.now();
     let id = client.id.0.as_str();
     let assertion = |claims: serde_json::Value| key.sign_jwt("JWT", &claims).unwrap();
     let usual = json!({ "iss": id, "sub": id, "aud": ISSUER, "jti": "first", "iat": now, "exp": now + 60 });
@@ -156,15 +158,17 @@ async fn f77_a_client_assertion_is_good_once_for_this_server_alone() {
 
 #[tokio::test]
 async fn the_fapi_profile_takes_no_secrets_and_binds_every_token() {
-    let mut settings = asking::settings();
-    settings.fapi = true;
-    let server = Server::with(settings).await;
+    let server = House::with(|settings| {
+        shop(settings);
+        settings.fapi = true;
+    })
+    .await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
     assert_eq!(server.client_credentials(&client, &secret, &[]).await.error().1, "invalid_client");
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
     let authentication = Authentication::PrivateKeyJwt { jwks: json!({ "keys": [key.public_jwk()] }) };
     let (client, _) = server.client(ClientKind::Service, |client| client.authentication = authentication).await;
-    let now = identity::Clock::now(server.clock.as_ref());
+    let now = server.now();
     let ask = async |audience: serde_json::Value, number: u32| {
         let id = client.id.0.as_str();
         let claims = json!({ "iss": id, "sub": id, "aud": audience, "jti": number.to_string(), "exp": now + 60 });
@@ -183,10 +187,10 @@ async fn the_fapi_profile_takes_no_secrets_and_binds_every_token() {
 
 #[tokio::test]
 async fn g82_a_proof_needs_our_nonce_and_is_used_once() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |client| client.dpop_bound = true).await;
     let prover = Prover::new();
-    let now = identity::Clock::now(server.clock.as_ref());
+    let now = server.now();
     let ask = async |proof: &str| {
         let fields = [("authorization", basic(&client.id.0, &secret)), ("dpop", proof.to_owned())];
         let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
@@ -222,9 +226,9 @@ async fn g82_a_proof_needs_our_nonce_and_is_used_once() {
 
 #[tokio::test]
 async fn f79_a_revoked_token_is_inactive_at_once_and_after_a_restart() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
-    let token = async |server: &Server| {
+    let token = async |server: &House| {
         let body = server.client_credentials(&client, &secret, &[]).await.json();
         body["access_token"].as_str().unwrap().to_owned()
     };
@@ -239,9 +243,7 @@ async fn f79_a_revoked_token_is_inactive_at_once_and_after_a_restart() {
     assert_eq!(server.introspect(&client, &secret, &revoked).await, json!({ "active": false }));
     assert_eq!(server.introspect(&client, &secret, &kept).await["active"], true);
     server.identity.close().await;
-    let settings = asking::settings();
-    let again = identity::Identity::open(settings, server.folder.path(), None, server.clock.clone()).await.unwrap();
-    let again = Server { identity: again, clock: server.clock, folder: server.folder };
+    let again = server.reopened(shop).await;
     assert_eq!(again.introspect(&client, &secret, &revoked).await, json!({ "active": false }));
     assert_eq!(again.introspect(&client, &secret, &kept).await["active"], true);
     again.identity.set_client_disabled(&client.id, true).await.unwrap();
@@ -251,7 +253,7 @@ async fn f79_a_revoked_token_is_inactive_at_once_and_after_a_restart() {
 
 #[tokio::test]
 async fn a_client_learns_nothing_of_tokens_that_are_not_its_business() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
     let (stranger, strange) = server.client(ClientKind::Service, |_| {}).await;
     let (api, key) = server.client(ClientKind::Service, |client| client.serves = vec![ORDERS.into()]).await;
@@ -267,7 +269,7 @@ async fn a_client_learns_nothing_of_tokens_that_are_not_its_business() {
 
 #[tokio::test]
 async fn an_opaque_token_says_nothing_and_stands_for_a_jwt() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) =
         server.client(ClientKind::Service, |client| client.token_format = Some(TokenFormat::Opaque)).await;
     let body = server.client_credentials(&client, &secret, &[("resource", ORDERS)]).await.json();
@@ -286,7 +288,7 @@ async fn an_opaque_token_says_nothing_and_stands_for_a_jwt() {
 
 #[tokio::test]
 async fn an_api_exchanges_a_token_for_one_that_can_do_no_more() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     let (api, key) = server
@@ -329,7 +331,7 @@ async fn an_api_exchanges_a_token_for_one_that_can_do_no_more() {
 
 #[tokio::test]
 async fn a_client_registers_itself_once_with_the_operators_token_and_cares_for_itself() {
-    let server = Server::start().await;
+    let server = House::with(shop).await;
     let initial = server.identity.initial_access_token().await.unwrap().expose().to_owned();
     let metadata = json!({
         "client_name": "Shop", "redirect_uris": ["https://shop.example.net/back"], "scope": "openid orders:read unknown",
@@ -337,7 +339,7 @@ async fn a_client_registers_itself_once_with_the_operators_token_and_cares_for_i
     let call = async |method: &str, target: &str, token: &str, body: &serde_json::Value| {
         let request = http::Request::builder().method(method).uri(target).header("content-type", "application/json");
         let request = request.header("authorization", format!("Bearer {token}"));
-        server.send(request.body(bytes::Bytes::from(body.to_string())).unwrap()).await
+        server.ask(request.body(bytes::Bytes::from(body.to_string())).unwrap()).await
     };
     assert_eq!(call("POST", "/oauth2/register", "nothing", &metadata).await.error(), (401, "invalid_token".into()));
     let bad = json!({ "redirect_uris": ["https://shop.example.net/*"] });

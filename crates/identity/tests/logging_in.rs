@@ -143,16 +143,19 @@ async fn a_code_is_good_once() {
     let (_, mut first) = house.person("anna").await;
     let (secret, _) = with_an_app(&house, &mut first).await;
     let code = code(&secret, identity::Clock::now(&*house.clock));
-    let tries: Vec<_> = (0..10)
-        .map(|_| {
-            let (mut browser, code) = (house.browser(), code.clone());
-            // Each of them is a device of its own that is known, so that nobody has to wait.
-            browser.cookies.insert("__Host-device".into(), first.cookies["__Host-device"].clone());
-            tokio::spawn(async move {
-                let totp = browser.log_in("anna", PASSWORD).await.to().unwrap().to_owned();
-                browser.get(&totp).await;
-                browser.post("/login/totp", &[("code", &code)]).await.to() == Some("/account")
-            })
+    let mut browsers = Vec::new();
+    // No more than may be wrong without a wait.
+    for _ in 0..5 {
+        let mut browser = house.browser();
+        let totp = browser.log_in("anna", PASSWORD).await.to().unwrap().to_owned();
+        browser.get(&totp).await;
+        browsers.push(browser);
+    }
+    let tries: Vec<_> = browsers
+        .into_iter()
+        .map(|mut browser| {
+            let code = code.clone();
+            tokio::spawn(async move { browser.post("/login/totp", &[("code", &code)]).await.to() == Some("/account") })
         })
         .collect();
     let mut entered = 0;

@@ -16,9 +16,9 @@ use crate::{
     store::{
         devices::take_known_device,
         events::put_event,
+        external::other_ways_in,
         factors::{confirm_totp, put_passkey, put_recovery_codes, take_passkey, take_totp},
-        revocations::put_revocation,
-        sessions::{take_session, take_sessions},
+        sessions::{end_what_was_given, take_session, take_sessions},
         used::use_once,
         users::put_password,
     },
@@ -107,7 +107,7 @@ impl Server {
         put_password(&mut write, user, Some(hash), now).await?;
         let ended = take_sessions(&mut write, user, Some(&session.id)).await?;
         for id in &ended {
-            put_revocation(&mut write, &Subject::Session(id.0.clone()), self.mark(now)).await?;
+            end_what_was_given(&mut write, id, self.mark(now)).await?;
         }
         put_event(&mut write, &browser.event(EventKind::PasswordChanged, Some(user), now)).await?;
         write.commit().await?;
@@ -161,14 +161,7 @@ impl Server {
         let user = &session.user.id;
         let now = self.clock.now();
         let mut write = self.database.write().await?;
-        let others: i64 = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM passkey WHERE user = $1 AND id <> $2) \
-             + (SELECT count(*) FROM user WHERE id = $1 AND password IS NOT NULL)",
-        )
-        .bind(user.as_str())
-        .bind(id)
-        .fetch_one(&mut *write)
-        .await?;
+        let others = other_ways_in(&mut write, user, id, "").await?;
         if others == 0 {
             return Ok(Changed::LastFactor);
         }
@@ -261,7 +254,7 @@ impl Server {
         if !take_session(&mut write, user, id).await? {
             return Ok(Changed::Nothing);
         }
-        put_revocation(&mut write, &Subject::Session(id.0.clone()), self.mark(now)).await?;
+        end_what_was_given(&mut write, id, self.mark(now)).await?;
         put_event(&mut write, &browser.event(kind, Some(user), now)).await?;
         write.commit().await?;
         self.sessions_ended(vec![id.clone()], now);
@@ -275,7 +268,7 @@ impl Server {
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, Some(&session.id)).await?;
         for id in &ended {
-            put_revocation(&mut write, &Subject::Session(id.0.clone()), self.mark(now)).await?;
+            end_what_was_given(&mut write, id, self.mark(now)).await?;
         }
         if !ended.is_empty() {
             put_event(&mut write, &browser.event(EventKind::SessionRevoked, Some(user), now)).await?;

@@ -80,6 +80,10 @@ event_kinds! {
     UserDisabled = "user-disabled",
     /// An operator let the user in again.
     UserEnabled = "user-enabled",
+    /// An account at another provider was connected.
+    ExternalConnected = "external-connected",
+    /// An account at another provider was disconnected.
+    ExternalDisconnected = "external-disconnected",
     /// A client's grant was revoked.
     GrantRevoked = "grant-revoked",
 }

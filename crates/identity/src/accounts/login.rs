@@ -19,8 +19,7 @@ use crate::{
         devices::{is_device, put_known_device},
         events::put_event,
         factors::note_passkey,
-        revocations::put_revocation,
-        sessions::{NewSession, put_session, take_login_step, take_session},
+        sessions::{NewSession, end_what_was_given, put_session, take_login_step, take_session},
         used::use_once,
     },
     tokens::{Mark, Subject},
@@ -110,7 +109,7 @@ impl Server {
         match account.filter(|account| right && !account.user.disabled) {
             Some(account) => {
                 self.forgive(&tries).await?;
-                self.after_password(browser, &account.user.id, now).await
+                self.after_first_factor(browser, &account.user.id, &[Amr::Pwd], now).await
             }
             None => {
                 self.database.note_event(&browser.event(EventKind::LoginFailed, user.as_ref(), now)).await?;
@@ -119,20 +118,32 @@ impl Server {
         }
     }
 
-    async fn after_password(&self, browser: &Browser, user: &UserId, now: u64) -> Result<PasswordStep, StoreError> {
-        if self.owes_second_factor(user).await? {
+    /// The first factor is right: whoever has an app owes a second one.
+    async fn after_first_factor(
+        &self,
+        browser: &Browser,
+        user: &UserId,
+        amr: &[Amr],
+        now: u64,
+    ) -> Result<PasswordStep, StoreError> {
+        if self.database.totp_of(user).await?.is_some_and(|totp| totp.confirmed.is_some()) {
             let step = Secret::generate(Purpose::Visitor)?;
             self.database.add_login_step(step.digest(), user, now.saturating_add(STEP_LIFETIME)).await?;
             return Ok(PasswordStep::SecondFactor(step));
         }
-        let proof = Proof { user, acr: Acr::Aal1, amr: &[Amr::Pwd] };
+        let proof = Proof { user, acr: Acr::Aal1, amr };
         let entered = self.enter(browser, &proof, None, now).await?;
         Ok(entered.map_or(PasswordStep::Wrong, PasswordStep::Entered))
     }
 
-    /// Whether a password alone does not do: an authenticator app is set up.
-    async fn owes_second_factor(&self, user: &UserId) -> Result<bool, StoreError> {
-        Ok(self.database.totp_of(user).await?.is_some_and(|totp| totp.confirmed.is_some()))
+    /// Takes somebody in whom another provider vouches for, as far as a password would have taken them.
+    pub(crate) async fn log_in_externally(&self, browser: &Browser, user: &UserId) -> Result<PasswordStep, StoreError> {
+        let now = self.clock.now();
+        if self.database.account(user).await?.is_none_or(|account| account.user.disabled) {
+            self.database.note_event(&browser.event(EventKind::LoginFailed, Some(user), now)).await?;
+            return Ok(PasswordStep::Wrong);
+        }
+        self.after_first_factor(browser, user, &[], now).await
     }
 
     /// Takes the answer of a passkey, of whichever user it belongs to.
@@ -150,10 +161,21 @@ impl Server {
                     Refused::Copied => EventKind::PasskeyCopied,
                     _ => EventKind::LoginFailed,
                 };
-                self.database.note_event(&browser.event(kind, user.as_ref(), now)).await?;
+                if let Some(user) = &user
+                    && self.may_note_passkey(browser, now).await?
+                {
+                    self.database.note_event(&browser.event(kind, Some(user), now)).await?;
+                }
                 Ok(Err(refused))
             }
         }
+    }
+
+    /// Whether a failure with a passkey is noted. It costs whoever makes one nothing, so an address is not listened to for
+    /// ever.
+    async fn may_note_passkey(&self, browser: &Browser, now: u64) -> Result<bool, StoreError> {
+        let wait = self.database.count_try(Key::passkeys(browser.address), throttle::ADDRESS, now).await?;
+        Ok(wait.is_none())
     }
 
     async fn check_passkey(
@@ -231,7 +253,7 @@ impl Server {
         put_event(&mut write, &browser.event(kind, Some(proof.user), now)).await?;
         let ended = before.filter(|before| before.user.id != *proof.user);
         if let Some(ended) = &ended {
-            put_revocation(&mut write, &Subject::Session(ended.id.0.clone()), self.mark(now)).await?;
+            end_what_was_given(&mut write, &ended.id, self.mark(now)).await?;
         }
         write.commit().await?;
         if let Some(ended) = ended {

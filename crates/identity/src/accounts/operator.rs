@@ -18,9 +18,9 @@ use crate::{
         devices::{take_invitation, take_known_devices},
         events::put_event,
         factors::{put_passkey, take_factors},
-        revocations::put_revocation,
         sessions::take_sessions,
         used::use_once,
+        user_grants::end_all_grants,
         users::put_password,
     },
     tokens::Subject,
@@ -55,14 +55,9 @@ impl Identity {
 
     /// Adds a user. They cannot log in before they have used a link of [`Self::invite`].
     pub async fn add_user(&self, new: NewUser) -> Result<User, AccountError> {
-        let user = new.into_user(UserId::generate().map_err(StoreError::from)?)?;
-        let mut handle = [0; 32];
-        aws_lc_rs::rand::fill(&mut handle).map_err(|_| StoreError::from(store::token_text::NoRandomness))?;
-        if !self.0.database.add_user(&user, &handle, self.0.clock.now()).await? {
-            return Err(AccountError::NameTaken(user.name));
-        }
-        self.0.note_operator(EventKind::UserAdded, &user.id).await?;
-        Ok(user)
+        let id = self.0.add_user(new).await?;
+        let account = self.0.database.account(&id).await?;
+        account.map(|account| account.user).ok_or_else(|| AccountError::Unknown(id.to_string()))
     }
 
     /// The user with a login name.
@@ -130,6 +125,18 @@ pub(crate) enum FirstFactor<'f> {
 }
 
 impl Server {
+    /// Adds a user who has nothing to log in with yet.
+    pub(crate) async fn add_user(&self, new: NewUser) -> Result<UserId, AccountError> {
+        let user = new.into_user(UserId::generate().map_err(StoreError::from)?)?;
+        let mut handle = [0; 32];
+        aws_lc_rs::rand::fill(&mut handle).map_err(|_| StoreError::from(store::token_text::NoRandomness))?;
+        if !self.database.add_user(&user, &handle, self.clock.now()).await? {
+            return Err(AccountError::NameTaken(user.name));
+        }
+        self.note_operator(EventKind::UserAdded, &user.id).await?;
+        Ok(user.id)
+    }
+
     /// Uses a link up: its holder has a password or a passkey from now on, and is logged in.
     pub(crate) async fn accept(
         &self,
@@ -155,7 +162,7 @@ impl Server {
             take_known_devices(&mut write, &user).await?;
             put_password(&mut write, &user, None, now).await?;
             ended = take_sessions(&mut write, &user, None).await?;
-            put_revocation(&mut write, &Subject::User(user.0.clone()), self.mark(now)).await?;
+            end_all_grants(&mut write, &user, self.mark(now)).await?;
         }
         match &checked {
             Checked::Password(hash) => put_password(&mut write, &user, Some(hash), now).await?,
@@ -201,7 +208,7 @@ impl Server {
         let now = self.clock.now();
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, None).await?;
-        put_revocation(&mut write, &Subject::User(user.0.clone()), self.mark(now)).await?;
+        end_all_grants(&mut write, user, self.mark(now)).await?;
         write.commit().await?;
         self.revocations.add(Subject::User(user.0.clone()), self.mark(now));
         self.sessions_ended(ended, now);

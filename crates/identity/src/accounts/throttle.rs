@@ -47,13 +47,27 @@ impl Key {
         Self::of("second factor", user.as_str().as_bytes())
     }
 
+    /// The codes of devices that a user enters.
+    pub(crate) fn device_codes(user: &UserId) -> Self {
+        Self::of("device codes", user.as_str().as_bytes())
+    }
+
     /// An address, or the /64 around it, which one client has to itself.
     pub(crate) fn address(address: IpAddr) -> Self {
+        Self::of_address("address", address)
+    }
+
+    /// Failures with passkeys that come from an address.
+    pub(crate) fn passkeys(address: IpAddr) -> Self {
+        Self::of_address("passkeys", address)
+    }
+
+    fn of_address(kind: &str, address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V4(address) => Self::of("address", &address.octets()),
+            IpAddr::V4(address) => Self::of(kind, &address.octets()),
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> 64;
-                Self::of("address", &network.to_be_bytes())
+                Self::of(kind, &network.to_be_bytes())
             }
         }
     }

@@ -3,6 +3,7 @@
 mod authorize;
 pub(crate) mod call;
 mod device;
+mod end_session;
 mod introspect;
 mod jwks;
 mod metadata;
@@ -15,6 +16,7 @@ mod userinfo;
 pub(crate) use authorize::{authorize, consent};
 pub(crate) use call::Call;
 pub(crate) use device::device;
+pub(crate) use end_session::{confirm_end, end_session};
 pub(crate) use introspect::introspect;
 pub(crate) use jwks::jwks;
 pub(crate) use metadata::metadata;

@@ -13,7 +13,11 @@ use super::{
     moment,
     return_path::ReturnPath,
 };
-use crate::accounts::{Changed, Event, EventKind, Session, SessionId};
+use crate::{
+    accounts::{Changed, Event, EventKind, Session, SessionId},
+    authorization::scope_words,
+    federation::Provider,
+};
 
 /// Events that are shown.
 const EVENTS: u32 = 20;
@@ -33,7 +37,17 @@ struct Page<'p> {
     sessions: Vec<Thing>,
     devices: Vec<Thing>,
     grants: Vec<Thing>,
+    /// Accounts at other providers, and providers that are not connected yet.
+    external: Vec<Thing>,
+    providers: Vec<Connectable>,
     events: Vec<Happened<'p>>,
+}
+
+/// A provider that an account can be connected at.
+struct Connectable {
+    action: String,
+    csrf: String,
+    label: String,
 }
 
 /// What came of the last change.
@@ -66,6 +80,7 @@ struct Tokens {
     sessions: String,
     devices: String,
     grants: String,
+    disconnect: String,
 }
 
 pub(crate) async fn show(visit: Visit) -> Response {
@@ -152,6 +167,8 @@ async fn page<'v>(visit: &'v Visit, session: &Session) -> Result<Page<'v>, Store
         sessions: sessions(visit, session, now).await?,
         devices: devices(visit, session, now).await?,
         grants: grants(visit, session, now).await?,
+        external: external(visit, session).await?,
+        providers: connectable(visit),
         events: database.events_of(user, EVENTS).await?.into_iter().map(|event| happened(texts, event)).collect(),
     })
 }
@@ -176,6 +193,7 @@ fn tokens(visit: &Visit) -> Tokens {
         sessions: visit.csrf("/account/sessions"),
         devices: visit.csrf("/account/devices"),
         grants: visit.csrf("/account/grants"),
+        disconnect: visit.csrf("/account/disconnect"),
     }
 }
 
@@ -231,10 +249,39 @@ async fn grants(visit: &Visit, session: &Session, now: u64) -> Result<Vec<Thing>
     let grants = visit.server.database.grants_of_user(&session.user.id, now).await?;
     let listed = grants.into_iter().map(|grant| {
         let added = t.added.fill("time", &moment::told(grant.created));
-        let scopes = Some(grant.scopes).filter(|scopes| !scopes.is_empty());
+        let scopes = grant.scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        let scopes = Some(scope_words(&visit.server, &scopes).join(", ")).filter(|scopes| !scopes.is_empty());
         Thing { id: grant.id, name: grant.client, about: joined([scopes, Some(added)]), is_this: false }
     });
     Ok(listed.collect())
+}
+
+async fn external(visit: &Visit, session: &Session) -> Result<Vec<Thing>, StoreError> {
+    let t = &visit.server.theme.messages.account;
+    let connected = visit.server.database.external_identities_of(&session.user.id).await?;
+    let listed = connected.into_iter().map(|one| {
+        let provider = visit.server.settings.providers.iter().find(|provider| provider.issuer == one.issuer);
+        let label = provider.map_or(one.issuer.as_str(), |provider| provider.label.as_str());
+        let used = one.last_used.map(|at| t.used.fill("time", &moment::told(at)));
+        Thing {
+            name: format!("{label}: {}", one.shown),
+            about: joined([Some(t.added.fill("time", &moment::told(one.created))), used]),
+            id: one.id,
+            is_this: false,
+        }
+    });
+    Ok(listed.collect())
+}
+
+fn connectable(visit: &Visit) -> Vec<Connectable> {
+    let server = &visit.server;
+    let all = server.settings.providers.iter().filter(|_| server.remotes.is_connected());
+    let one = |provider: &Provider| {
+        let action = format!("/account/external/{}", provider.name);
+        let label = server.theme.messages.external.connect_named.fill("provider", &provider.label);
+        Connectable { csrf: visit.csrf(&action), action, label }
+    };
+    all.map(one).collect()
 }
 
 fn joined(parts: [Option<String>; 2]) -> String {
@@ -302,5 +349,7 @@ fn event_text(texts: &EventTexts, kind: EventKind) -> &Text {
         EventKind::UserDisabled => &texts.user_disabled,
         EventKind::UserEnabled => &texts.user_enabled,
         EventKind::GrantRevoked => &texts.grant_revoked,
+        EventKind::ExternalConnected => &texts.external_connected,
+        EventKind::ExternalDisconnected => &texts.external_disconnected,
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Cookie {
     Step,
     /// A browser that somebody has logged in with.
     Device,
+    /// A login at another provider that is under way.
+    External,
 }
 
 impl Cookie {
@@ -22,13 +24,14 @@ impl Cookie {
             Self::Visitor => "__Host-visitor",
             Self::Step => "__Host-step",
             Self::Device => "__Host-device",
+            Self::External => "__Host-external",
         }
     }
 
     /// How long the browser keeps it, in seconds; none: until it is closed.
     fn lifetime(self) -> Option<u64> {
         match self {
-            Self::Session | Self::Visitor | Self::Step => None,
+            Self::Session | Self::Visitor | Self::Step | Self::External => None,
             Self::Device => Some(crate::accounts::DEVICE_LIFETIME),
         }
     }

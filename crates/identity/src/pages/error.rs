@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     SecondFactor,
     /// A one-time link that is no longer good.
     Link,
+    /// A login at another provider that led nowhere.
+    External,
 }
 
 #[derive(Template)]
@@ -51,12 +53,14 @@ pub(crate) fn of(server: &Arc<Server>, fault: Fault) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, &texts.error.unavailable_title, &texts.error.unavailable)
         }
         Fault::SecondFactor => (StatusCode::FORBIDDEN, &texts.error.second_title, &texts.error.second),
+        Fault::External => (StatusCode::BAD_GATEWAY, &texts.external.failed_title, &texts.external.failed),
         Fault::Link => (StatusCode::GONE, &texts.invitation.over_title, &texts.invitation.over),
     };
     let next = match fault {
         Fault::Form | Fault::Foreign | Fault::NotFound | Fault::SecondFactor => {
             Some(("/account".to_owned(), texts.common.account.as_str()))
         }
+        Fault::External => Some(("/login".to_owned(), texts.login.title.as_str())),
         Fault::Unavailable | Fault::Link => None,
     };
     let mut response = notice(server, status, title.as_str(), text.as_str(), None, next);

@@ -97,13 +97,18 @@ async fn template<'v>(
         InvitationKind::Recover => (&texts.recover_title, &texts.recover_intro),
     };
     let action = format!("/invitation/{link}/passkey");
+    let mut passkey = passkey::creation(visit, user, &action, false).await?;
+    if kind == InvitationKind::Recover {
+        // What the user has now will be removed, so it is in nobody's way.
+        passkey.exclude.clear();
+    }
     let password_action = format!("/invitation/{link}/password");
     Ok(Page {
         frame: visit.frame(title.fill("name", &user.display_name)),
         intro: intro.as_str(),
         login_name: texts.login_name.fill("name", &user.name),
         problem,
-        passkey: passkey::creation(visit, user, &action, false).await?,
+        passkey,
         action,
         password_csrf: visit.csrf(&password_action),
         password_action,

@@ -13,7 +13,10 @@ use super::{
     moment,
     return_path::ReturnPath,
 };
-use crate::accounts::{Acr, Entered, PasswordStep};
+use crate::{
+    accounts::{Acr, Entered, PasswordStep},
+    federation::Provider,
+};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -26,14 +29,8 @@ struct Page<'p> {
     acr: &'p str,
     name: &'p str,
     passkey: String,
-    providers: Vec<Provider>,
-}
-
-/// Another place to log in at.
-struct Provider {
-    action: String,
-    csrf: String,
-    label: String,
+    /// Other places to log in at.
+    providers: Vec<(String, String)>,
 }
 
 pub(crate) async fn show(visit: Visit) -> Response {
@@ -137,7 +134,17 @@ fn page(
         acr,
         name,
         passkey: return_to.by_way_of("/login/passkey"),
-        providers: Vec::new(),
+        providers: providers(visit, return_to),
     };
     visit.page_with(status, &template, &Needs::default())
+}
+
+fn providers(visit: &Visit, return_to: &ReturnPath) -> Vec<(String, String)> {
+    let server = &visit.server;
+    let all = server.settings.providers.iter().filter(|_| server.remotes.is_connected());
+    let one = |provider: &Provider| {
+        let to = return_to.by_way_of(&format!("/login/external/{}", provider.name));
+        (to, server.theme.messages.external.login.fill("provider", &provider.label))
+    };
+    all.map(one).collect()
 }

@@ -32,6 +32,8 @@ pub(crate) struct LogoutView<'v> {
     pub(crate) action: &'v str,
     /// Hidden fields besides the token.
     pub(crate) fields: &'v [(&'v str, String)],
+    /// The origin that the browser is redirected to after the form was sent; it was validated.
+    pub(crate) redirect_origin: Option<&'v str>,
 }
 
 /// The page that asks.
@@ -46,7 +48,8 @@ pub(crate) fn logout(visit: &Visit, view: &LogoutView<'_>) -> Response {
         csrf: visit.csrf(view.action),
         fields: view.fields,
     };
-    visit.page_with(StatusCode::OK, &template, &Needs::default())
+    let needs = Needs { script: None, redirect_origin: view.redirect_origin.map(str::to_owned) };
+    visit.page_with(StatusCode::OK, &template, &needs)
 }
 
 /// Logs the browser out, and sends it to a client or shows that it is done.
@@ -78,7 +81,7 @@ pub(crate) async fn show(visit: Visit) -> Response {
     if visit.session.is_none() {
         return see_other("/login");
     }
-    logout(&visit, &LogoutView { client: None, action: "/logout", fields: &[] })
+    logout(&visit, &LogoutView { client: None, action: "/logout", fields: &[], redirect_origin: None })
 }
 
 pub(crate) async fn submit(Posted { visit, .. }: Posted) -> Response {

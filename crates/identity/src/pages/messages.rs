@@ -136,6 +136,10 @@ messages! {
     logout: LogoutTexts {
         title, intro, client, submit, stay, done_title, done, login,
     }
+    external: ExternalTexts {
+        login, heading, intro, connect, connect_named, connect_title, go, disconnect, disconnect_named, nobody_title, nobody,
+        failed_title, failed,
+    }
     error: ErrorTexts {
         title, form_title, form, foreign_title, foreign, not_found_title, not_found, unavailable_title,
         unavailable, second_title, second, code,
@@ -144,7 +148,7 @@ messages! {
         logged_in, stepped_up, login_failed, second_factor_failed, logged_out, session_revoked,
         device_forgotten, password_changed, passkey_added, passkey_removed, passkey_copied, app_added,
         app_removed, codes_made, code_used, invited, invitation_used, user_added, user_disabled, user_enabled,
-        grant_revoked,
+        grant_revoked, external_connected, external_disconnected,
     }
 }
 

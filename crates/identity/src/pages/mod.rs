@@ -11,6 +11,7 @@ mod consent;
 pub(crate) mod cookies;
 mod device;
 mod error;
+mod external;
 mod frame;
 mod headers;
 mod invitation;
@@ -36,8 +37,7 @@ use axum::{
 use http::StatusCode;
 
 pub(crate) use consent::{ConsentView, consent};
-pub(crate) use device::{DeviceView, device};
-pub(crate) use error::{Fault, error};
+pub(crate) use error::error;
 pub(crate) use headers::{Needs, see_other};
 pub(crate) use logout::{LogoutView, log_out, logout};
 pub(crate) use moment::span;
@@ -54,6 +54,12 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/login/totp", get(second::show_totp).post(second::submit_totp))
         .route("/login/recovery", get(second::show_recovery).post(second::submit_recovery))
         .route("/login/passkey", get(passkey::show_login).post(passkey::submit_login))
+        .route("/device", get(device::show).post(device::submit))
+        .route("/device/consent", post(device::decide))
+        .route("/login/external/{provider}", get(external::begin))
+        .route("/login/external/{provider}/return", get(external::finish))
+        .route("/account/external/{provider}", post(external::connect))
+        .route("/account/disconnect", post(external::disconnect))
         .route("/logout", get(logout::show).post(logout::submit))
         .route("/account", get(account::show))
         .route("/account/password", get(password::show).post(password::submit))

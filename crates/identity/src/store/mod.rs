@@ -4,6 +4,7 @@ pub(crate) mod clients;
 pub(crate) mod device_codes;
 pub(crate) mod devices;
 pub(crate) mod events;
+pub(crate) mod external;
 pub(crate) mod factors;
 pub(crate) mod grants;
 pub(crate) mod keys;

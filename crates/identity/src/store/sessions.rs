@@ -3,11 +3,12 @@
 use sqlx::{Sqlite, Transaction};
 use store::StoreError;
 
-use super::{Database, corrupt, seconds, time, users};
+use super::{Database, corrupt, revocations::put_revocation, seconds, time, users};
 use crate::{
     accounts::{Acr, Amr, Session, SessionId, UserId},
     secret::Digest,
     store::users::Account,
+    tokens::{Mark, Subject},
 };
 
 /// A session's last use is noted this often, in seconds.
@@ -116,6 +117,18 @@ pub(crate) async fn take_sessions(
     let query = sqlx::query_scalar(delete).bind(&user.0).bind(but.map_or("", SessionId::as_str));
     let ids: Vec<String> = query.fetch_all(&mut **write).await?;
     Ok(ids.into_iter().map(SessionId).collect())
+}
+
+/// Ends everything that was given in a session, as a part of the transaction that takes the session away: access tokens by
+/// a mark, refresh tokens with the grants that end with it.
+pub(crate) async fn end_what_was_given(
+    write: &mut Transaction<'_, Sqlite>,
+    id: &SessionId,
+    mark: Mark,
+) -> Result<(), StoreError> {
+    let revoke = "UPDATE user_grant SET revoked = $2 WHERE session = $1 AND revoked IS NULL";
+    sqlx::query(revoke).bind(&id.0).bind(seconds(mark.until)).execute(&mut **write).await?;
+    put_revocation(write, &Subject::Session(id.0.clone()), mark).await
 }
 
 /// Takes a login step away. False if another one was faster.

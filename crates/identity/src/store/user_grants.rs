@@ -1,5 +1,6 @@
 //! What a user has allowed clients, as the user sees it.
 
+use sqlx::{Sqlite, Transaction};
 use store::StoreError;
 
 use super::{Database, revocations::put_revocation, seconds, time};
@@ -55,4 +56,15 @@ impl Database {
         write.commit().await?;
         Ok(true)
     }
+}
+
+/// Ends all that a user has allowed, as a part of a transaction.
+pub(crate) async fn end_all_grants(
+    write: &mut Transaction<'_, Sqlite>,
+    user: &UserId,
+    mark: Mark,
+) -> Result<(), StoreError> {
+    let revoke = "UPDATE user_grant SET revoked = $2 WHERE user = $1 AND revoked IS NULL";
+    sqlx::query(revoke).bind(user.as_str()).bind(seconds(mark.until)).execute(&mut **write).await?;
+    put_revocation(write, &Subject::User(user.0.clone()), mark).await
 }

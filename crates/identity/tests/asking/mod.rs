@@ -1,64 +1,36 @@
-//! A server with a clock of its own, and ways to ask it.
-#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
+//! Ways for clients to ask the server of [`crate::visiting`].
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use identity::{Client, ClientId, ClientKind, Clock, Identity, Issuer, Origin, Settings};
+use identity::{Client, ClientId, ClientKind, Clock, Origin, RedirectUri, Settings};
 use jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-pub const ISSUER: &str = "https://id.example.com";
+use crate::visiting::{Browser, House, ISSUER};
+
 pub const ORDERS: &str = "https://api.example.com/orders";
 pub const STOCK: &str = "https://api.example.com/stock";
+pub const CALLBACK: &str = "https://app.example.net/callback";
 
-/// A clock that stands still until it is moved.
-pub struct Hand(AtomicU64);
-
-impl Clock for Hand {
-    fn now(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Hand {
-    pub fn forward(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-
-pub struct Server {
-    pub identity: Identity,
-    pub clock: Arc<Hand>,
-    pub folder: TempDir,
-}
-
-pub fn settings() -> Settings {
-    let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
+/// Two APIs with two scopes, at which clients may register.
+pub fn shop(settings: &mut Settings) {
     settings.resources = vec![ORDERS.to_owned(), STOCK.to_owned()];
     settings.scopes = [("orders:read", "See your orders"), ("orders:write", "Place orders")]
         .map(|(scope, words)| (scope.to_owned(), words.to_owned()))
         .into();
     settings.registration = true;
-    settings
 }
 
-impl Server {
-    pub async fn start() -> Self {
-        Self::with(settings()).await
-    }
-
-    pub async fn with(settings: Settings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Hand(AtomicU64::new(1_800_000_000)));
-        let identity = Identity::open(settings, folder.path(), None, Arc::clone(&clock) as _).await.unwrap();
-        Self { identity, clock, folder }
+impl House {
+    pub fn now(&self) -> u64 {
+        self.clock.now()
     }
 
     /// A client of a kind with all scopes; its secret is empty where it has none.
@@ -67,21 +39,20 @@ impl Server {
         client.scopes =
             ["openid", "profile", "email", "offline_access", "orders:read", "orders:write"].map(str::to_owned).into();
         if kind.has_users() {
-            let redirect = "https://app.example.net/callback";
-            client.redirect_uris = vec![identity::RedirectUri::parse(redirect, kind).unwrap()];
+            client.redirect_uris = vec![RedirectUri::parse(CALLBACK, kind).unwrap()];
         }
         change(&mut client);
         let (client, secret) = self.identity.create_client(client).await.unwrap();
         (client, secret.map(|secret| secret.expose().to_owned()).unwrap_or_default())
     }
 
-    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+    pub async fn ask(&self, request: Request<Bytes>) -> Answer {
         let origin = Origin { address: "203.0.113.7".parse().unwrap(), certificate: None };
         Answer(self.identity.answer(origin, request).await)
     }
 
-    pub async fn get(&self, target: &str) -> Answer {
-        self.send(Request::get(target).body(Bytes::new()).unwrap()).await
+    pub async fn fetch(&self, target: &str) -> Answer {
+        self.ask(Request::get(target).body(Bytes::new()).unwrap()).await
     }
 
     /// Posts a form.
@@ -90,14 +61,13 @@ impl Server {
     }
 
     pub async fn post_with(&self, target: &str, form: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = Request::builder().method(Method::POST).uri(target);
         request = request.header("content-type", "application/x-www-form-urlencoded");
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Bytes::from(body.finish())).unwrap()).await
+        self.ask(request.body(Bytes::from(body)).unwrap()).await
     }
 
     /// Asks for a token with client credentials in the Authorization field.
@@ -142,7 +112,7 @@ impl Answer {
 }
 
 pub fn basic(id: &str, secret: &str) -> String {
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 
 /// The claims of a JWT, unchecked.
@@ -176,4 +146,59 @@ impl Prover {
         payload.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         self.key.sign(&header, payload.to_string().as_bytes()).unwrap()
     }
+}
+
+/// An authorization request that a browser brings, with PKCE.
+pub struct Asking {
+    pub parameters: Vec<(&'static str, String)>,
+    pub verifier: String,
+}
+
+impl Asking {
+    /// What a usual client asks for.
+    pub fn of(client: &Client) -> Self {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned();
+        let parameters = [
+            ("client_id", client.id.0.as_str()),
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("scope", "openid orders:read"),
+            ("resource", ORDERS),
+            ("state", "a state"),
+            ("nonce", "n-0S6_WzA2Mj"),
+            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+            ("code_challenge_method", "S256"),
+        ];
+        Self { parameters: parameters.map(|(name, value)| (name, value.to_owned())).to_vec(), verifier }
+    }
+
+    /// The same, with one parameter changed, added or, if it is empty, left out.
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.parameters.retain(|(known, _)| *known != name);
+        if !value.is_empty() {
+            self.parameters.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    pub fn target(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.parameters);
+        format!("/oauth2/authorize?{}", query.finish())
+    }
+
+    /// Asks in a browser whose user is logged in and allows everything; gives the answer's members.
+    pub async fn allowed(&self, browser: &mut Browser) -> std::collections::BTreeMap<String, String> {
+        let shown = browser.get(&self.target()).await;
+        assert_eq!(shown.status, StatusCode::OK, "{:?} {}", shown.to(), shown.body);
+        let request = crate::visiting::field(&shown.body, "request").unwrap();
+        let answer = browser.post("/oauth2/consent", &[("request", &request), ("decision", "allow")]).await;
+        members(answer.to().unwrap())
+    }
+}
+
+/// What a redirect says.
+pub fn members(location: &str) -> std::collections::BTreeMap<String, String> {
+    let query = location.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }

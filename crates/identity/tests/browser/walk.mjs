@@ -1,7 +1,8 @@
 // Walks through the pages in Chromium as a person would, and says what axe finds on each of them, in light and dark, narrow
 // and wide, and what the browser itself complains of. Arguments: a JSON object with the addresses to begin at.
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
@@ -162,7 +163,11 @@ step("a passkey lets in without a name, and leads on", true);
 // By the keyboard alone.
 await context.clearCookies();
 await at("/login");
-for (const text of ["\t", "\t", `${name}\t`, password]) await page.keyboard.type(text);
+await page.keyboard.press("Tab");
+await page.keyboard.press("Tab");
+await page.keyboard.type(name);
+await page.keyboard.press("Tab");
+await page.keyboard.type(password);
 const focused = await page.evaluate(() => document.activeElement.id);
 await page.keyboard.press("Enter");
 await is("/login/totp");
@@ -183,6 +188,52 @@ step("a password works without a script", true);
 await bare.goto(`${issuer}/login/passkey`);
 step("who has no script is told", await bare.getByText("Passkeys need JavaScript").isVisible());
 
+// A client asks, and a device. The client waits for its answer at a port of its own.
+const client = createServer((_, answer) => answer.end("back at the client"));
+await new Promise((listening) => client.listen(0, "127.0.0.1", listening));
+const back = `http://127.0.0.1:${client.address().port}/back`;
+const verifier = "a-verifier-that-is-long-enough-for-anybody-to-use";
+const asked = new URLSearchParams({
+  response_type: "code",
+  client_id: "shop",
+  redirect_uri: back,
+  scope: "openid profile email",
+  state: "state",
+  code_challenge_method: "S256",
+  code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+});
+await at(`/oauth2/authorize?${asked}`);
+await look("consent");
+await press("Allow");
+await page.waitForURL((url) => url.href.startsWith(`${back}?code=`));
+step("a consent leads back to the client", true);
+await at(`/oauth2/authorize?${asked}&prompt=consent`);
+await press("Do not allow");
+await page.waitForURL((url) => url.href.startsWith(`${back}?error=access_denied`));
+step("a refusal does, too", true);
+client.close();
+await at("/oauth2/authorize?client_id=nobody");
+await look("error");
+const device = await fetch(`${issuer}/oauth2/device`, {
+  method: "POST",
+  body: new URLSearchParams({ client_id: "shop", scope: "openid profile" }),
+}).then((answer) => answer.json());
+await at("/device");
+await look("device");
+await page.getByLabel("Code").fill("BBBB-BBBB");
+await press("Go on");
+await page.getByRole("alert").waitFor();
+await look("device-unknown");
+await page.goto(device.verification_uri_complete);
+await press("Go on");
+await page.getByText("Allow this only if").waitFor();
+await look("device-consent");
+await press("Allow");
+await page.getByRole("heading", { name: "Your device is connected" }).waitFor();
+await look("device-allowed");
+await at("/account");
+await look("account-full");
+
 // Begin again, with a passkey and nothing else.
 await context.clearCookies();
 await page.goto(recovery);
@@ -190,7 +241,6 @@ await look("recover");
 await press("Add a passkey");
 await is("/account");
 step("a recovery link begins again", await page.getByText("You have no password.").isVisible());
-await at("/nowhere-at-all").catch(() => {});
 await page.goto(recovery);
 await look("link-over");
 

@@ -54,6 +54,17 @@ impl House {
         Self { identity, clock, folder }
     }
 
+    /// The same house after a restart.
+    pub async fn reopened(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self { identity, clock, folder } = self;
+        identity.close().await;
+        let mut settings = Settings::new(Issuer::parse(ISSUER).unwrap());
+        change(&mut settings);
+        let clock_of_it = Arc::clone(&clock) as Arc<dyn Clock>;
+        let identity = Identity::open(settings, folder.path(), None, clock_of_it).await.unwrap();
+        Self { identity, clock, folder }
+    }
+
     /// A user without anything to log in with.
     pub async fn user(&self, name: &str) -> User {
         self.identity.add_user(NewUser::named(name)).await.unwrap()
@@ -155,7 +166,7 @@ impl Browser {
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
         }
-        if method == "POST" {
+        if method == "POST" && !self.headers.contains_key(header::CONTENT_TYPE) {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
         for (name, value) in &self.headers {
@@ -202,4 +213,11 @@ pub fn code(secret: &str, now: u64) -> String {
 /// What stands between two texts on a page.
 pub fn between<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
     page.split_once(before).unwrap_or_else(|| panic!("{before} on {page}")).1.split_once(after).unwrap().0
+}
+
+/// The value of a hidden field, as a browser reads it.
+pub fn field(page: &str, name: &str) -> Option<String> {
+    let (_, value) = page.split_once(&format!("name=\"{name}\" value=\""))?;
+    let value = value.split_once('"')?.0;
+    Some(value.replace("&#38;", "&").replace("&amp;", "&").replace("&#34;", "\"").replace("&#39;", "'"))
 }
