@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::{KeyId, KeyRecord};
 
 pub(crate) use client::ask;
-pub(crate) use identity::Ask;
+pub(crate) use identity::{Ask, ClientAsk, SessionAsk, UserAsk};
 pub(crate) use server::{Commands, ReloadRequest, bind, serve};
 
 use crate::{cli::Server, failure::Failure};

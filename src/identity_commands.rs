@@ -17,7 +17,7 @@ use crate::{
         Format, Server,
         identity::{ClientCommand, Kind, Named, NewClient, SessionCommand, TokenCommand, UserCommand},
     },
-    control::{self, Answer, Ask, Request},
+    control::{self, Answer, Ask, ClientAsk, Request, SessionAsk, UserAsk},
     failure::{FINDINGS, Failure, Outcome},
     output,
 };
@@ -34,19 +34,21 @@ pub(crate) fn run_user(command: UserCommand) -> Outcome {
     };
     match command {
         UserCommand::Create { server, name, display_name, email, roles, tenant, output } => {
-            let answer = asked(server, Ask::AddUser { name, display_name, email, roles, tenant })?;
+            let answer = asked(server, Ask::User(UserAsk::Add { name, display_name, email, roles, tenant }))?;
             show_link(&answer, output.format)
         }
         UserCommand::List { server, output } => {
             let columns = ["name", "display_name", "email", "roles", "tenant", "disabled", "id"];
-            show_list(&asked(server, Ask::Users)?, "users", "", &columns, output.format)
+            show_list(&asked(server, Ask::User(UserAsk::List))?, "users", "", &columns, output.format)
         }
-        UserCommand::Disable(named) => done(named, |name| Ask::DisableUser { name, disabled: true }, "is shut out"),
+        UserCommand::Disable(named) => {
+            done(named, |name| Ask::User(UserAsk::Disable { name, disabled: true }), "is shut out")
+        }
         UserCommand::Enable(named) => {
-            done(named, |name| Ask::DisableUser { name, disabled: false }, "may log in again")
+            done(named, |name| Ask::User(UserAsk::Disable { name, disabled: false }), "may log in again")
         }
         UserCommand::Invite { named: Named { server, name, output }, recover } => {
-            show_link(&asked(server, Ask::Invite { name, recover })?, output.format)
+            show_link(&asked(server, Ask::User(UserAsk::Invite { name, recover }))?, output.format)
         }
         UserCommand::Sessions(named) => sessions(named),
     }
@@ -56,7 +58,7 @@ pub(crate) fn run_session(command: SessionCommand) -> Outcome {
     match command {
         SessionCommand::List(named) => sessions(named),
         SessionCommand::Revoke { named: Named { server, name, output }, id } => {
-            let answer = asked(server, Ask::RevokeSessions { name, id })?;
+            let answer = asked(server, Ask::Session(SessionAsk::End { name, id }))?;
             let ended = answer["ended"].as_u64().unwrap_or_default();
             print_or(output.format, &answer, || eprintln!("{ended} sessions ended, with all tokens that came of them"))
         }
@@ -65,7 +67,7 @@ pub(crate) fn run_session(command: SessionCommand) -> Outcome {
 
 fn sessions(Named { server, name, output }: Named) -> Outcome {
     let columns = ["id", "created", "last_seen", "address", "agent"];
-    show_list(&asked(server, Ask::Sessions { name })?, "sessions", "", &columns, output.format)
+    show_list(&asked(server, Ask::Session(SessionAsk::List { name }))?, "sessions", "", &columns, output.format)
 }
 
 pub(crate) fn run_client(command: ClientCommand) -> Outcome {
@@ -77,24 +79,26 @@ pub(crate) fn run_client(command: ClientCommand) -> Outcome {
         ClientCommand::Create(new) => create_client(*new),
         ClientCommand::List { server, output } => {
             let columns = ["id", "name", "kind", "scopes", "resources", "disabled"];
-            show_list(&asked(server, Ask::Clients)?, "clients", "client", &columns, output.format)
+            show_list(&asked(server, Ask::Client(ClientAsk::List))?, "clients", "client", &columns, output.format)
         }
         ClientCommand::RotateSecret(Named { server, name, output }) => {
-            let answer = asked(server, Ask::RotateSecret { id: name })?;
+            let answer = asked(server, Ask::Client(ClientAsk::RotateSecret { id: name }))?;
             show_secret(
                 &answer,
                 output.format,
                 "The secret is shown only this once; the one before is good for 1 h more.",
             )
         }
-        ClientCommand::Disable(named) => {
-            done(named, |id| Ask::DisableClient { id, disabled: true }, "is shut out, and its tokens are dead")
-        }
+        ClientCommand::Disable(named) => done(
+            named,
+            |id| Ask::Client(ClientAsk::Disable { id, disabled: true }),
+            "is shut out, and its tokens are dead",
+        ),
         ClientCommand::Enable(named) => {
-            done(named, |id| Ask::DisableClient { id, disabled: false }, "may ask for tokens")
+            done(named, |id| Ask::Client(ClientAsk::Disable { id, disabled: false }), "may ask for tokens")
         }
         ClientCommand::Delete(named) => {
-            done(named, |id| Ask::DeleteClient { id }, "is gone, with all that it was given")
+            done(named, |id| Ask::Client(ClientAsk::Delete { id }), "is gone, with all that it was given")
         }
     }
 }
@@ -123,7 +127,7 @@ fn create_client(new: NewClient) -> Outcome {
         let jwks = serde_json::from_slice(&text).map_err(Failure::Protocol)?;
         client.authentication = Authentication::PrivateKeyJwt { jwks };
     }
-    let answer = asked(server, Ask::AddClient { client: Box::new(client) })?;
+    let answer = asked(server, Ask::Client(ClientAsk::Add(Box::new(client))))?;
     let shown = if answer["secret"].is_null() { "It has no secret." } else { "The secret is shown only this once." };
     show_secret(&answer, new.output.format, shown)
 }
@@ -134,7 +138,7 @@ pub(crate) fn run_token(command: TokenCommand) -> Outcome {
     let mut token = String::new();
     let read = io::stdin().take(LONGEST_TOKEN).read_to_string(&mut token);
     read.map_err(|error| Failure::Usage(format!("standard input: {error}; give the token there")))?;
-    let answer = asked(server, Ask::CheckToken { token })?;
+    let answer = asked(server, Ask::Token(token))?;
     let valid = answer["valid"] == true;
     match output.format {
         Format::Json => output::print_json(&answer)?,
@@ -147,10 +151,11 @@ pub(crate) fn run_token(command: TokenCommand) -> Outcome {
 
 /// What the server of a running gateway answers.
 fn asked(server: Server, ask: Ask) -> Result<Value, Failure> {
-    match control::ask(&control::data(server)?, &Request::Identity { ask })? {
-        Answer::Identity { value } => Ok(value),
-        _ => Err(Failure::Refused("the gateway answered another command".to_owned())),
-    }
+    let answer = control::ask(&control::data(server)?, &Request::Identity { ask })?;
+    let Answer::Identity { value } = answer else {
+        return Err(Failure::Refused("the gateway answered another command".to_owned()));
+    };
+    Ok(value)
 }
 
 fn print_or(format: Format, answer: &Value, say: impl FnOnce()) -> Outcome {
@@ -218,11 +223,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => plain(text),
-        Value::Array(items) => items.iter().map(text_of_item).collect::<Vec<_>>().join(" "),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
-}
-
-fn text_of_item(value: &Value) -> String {
-    text(value)
 }

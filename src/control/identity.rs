@@ -12,70 +12,78 @@ const MOST_USERS: u32 = 1_000;
 
 /// What is asked of the authorization server.
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Ask {
-    AddUser {
+    User(UserAsk),
+    Session(SessionAsk),
+    Client(ClientAsk),
+    /// Whether a token is good.
+    Token(String),
+}
+
+/// About users. They are meant by their login names.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum UserAsk {
+    Add { name: String, display_name: String, email: Option<String>, roles: Vec<String>, tenant: Option<String> },
+    List,
+    Disable { name: String, disabled: bool },
+    Invite { name: String, recover: bool },
+}
+
+/// About where a user is logged in.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum SessionAsk {
+    List {
         name: String,
-        display_name: String,
-        email: Option<String>,
-        roles: Vec<String>,
-        tenant: Option<String>,
     },
-    Users,
-    DisableUser {
-        name: String,
-        disabled: bool,
-    },
-    Invite {
-        name: String,
-        recover: bool,
-    },
-    Sessions {
-        name: String,
-    },
-    RevokeSessions {
+    /// One of them, or all.
+    End {
         name: String,
         id: Option<String>,
     },
-    AddClient {
-        client: Box<Client>,
-    },
-    Clients,
+}
+
+/// About clients.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ClientAsk {
+    Add(Box<Client>),
+    List,
     RotateSecret {
         id: String,
     },
-    DisableClient {
+    Disable {
         id: String,
         disabled: bool,
     },
-    DeleteClient {
+    Delete {
         id: String,
     },
     /// Makes a client what it is here; says what it is now, and its secret if it is new.
-    PutClient {
-        client: Box<Client>,
-    },
-    CheckToken {
-        token: String,
-    },
+    Put(Box<Client>),
 }
 
 impl Ask {
     /// What the log says of it. Reading leaves no trace.
     fn deed(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::AddUser { name, .. } => Some(("added user", name)),
-            Self::DisableUser { name, disabled: true } => Some(("disabled user", name)),
-            Self::DisableUser { name, disabled: false } => Some(("enabled user", name)),
-            Self::Invite { name, .. } => Some(("invited user", name)),
-            Self::RevokeSessions { name, .. } => Some(("ended sessions of user", name)),
-            Self::AddClient { client } => Some(("registered client", &client.name)),
-            Self::RotateSecret { id } => Some(("replaced the secret of client", id)),
-            Self::DisableClient { id, disabled: true } => Some(("disabled client", id)),
-            Self::DisableClient { id, disabled: false } => Some(("enabled client", id)),
-            Self::DeleteClient { id } => Some(("deleted client", id)),
-            Self::PutClient { client } => Some(("applied client", &client.id.0)),
-            Self::Users | Self::Sessions { .. } | Self::Clients | Self::CheckToken { .. } => None,
+            Self::User(UserAsk::Add { name, .. }) => Some(("added user", name)),
+            Self::User(UserAsk::Disable { name, disabled: true }) => Some(("disabled user", name)),
+            Self::User(UserAsk::Disable { name, disabled: false }) => Some(("enabled user", name)),
+            Self::User(UserAsk::Invite { name, .. }) => Some(("invited user", name)),
+            Self::Session(SessionAsk::End { name, .. }) => Some(("ended sessions of user", name)),
+            Self::Client(ClientAsk::Add(client)) => Some(("registered client", &client.name)),
+            Self::Client(ClientAsk::RotateSecret { id }) => Some(("replaced the secret of client", id)),
+            Self::Client(ClientAsk::Disable { id, disabled: true }) => Some(("disabled client", id)),
+            Self::Client(ClientAsk::Disable { id, disabled: false }) => Some(("enabled client", id)),
+            Self::Client(ClientAsk::Delete { id }) => Some(("deleted client", id)),
+            Self::Client(ClientAsk::Put(client)) => Some(("applied client", &client.id.0)),
+            Self::User(UserAsk::List)
+            | Self::Session(SessionAsk::List { .. })
+            | Self::Client(ClientAsk::List)
+            | Self::Token(_) => None,
         }
     }
 }
@@ -84,58 +92,44 @@ impl Ask {
 pub(super) async fn act(identity: &Identity, ask: Ask, by: u32) -> Result<Value, String> {
     // Names come from operators, and may still hold what a terminal obeys.
     let deed = ask.deed().map(|(verb, name)| format!("control: user {by} {verb} {}", name.escape_default()));
-    let done = perform(identity, ask).await?;
+    let done = match ask {
+        Ask::User(ask) => users(identity, ask).await.map_err(|error| error.to_string()),
+        Ask::Session(ask) => sessions(identity, ask).await.map_err(|error| error.to_string()),
+        Ask::Client(ask) => clients(identity, ask).await.map_err(|error| error.to_string()),
+        Ask::Token(token) => {
+            let verdict = identity.judge_token(token.trim()).await.map_err(|error| error.to_string())?;
+            serde_json::to_value(verdict).map_err(|error| error.to_string())
+        }
+    }?;
     if let Some(deed) = deed {
         eprintln!("{deed}");
     }
     Ok(done)
 }
 
-async fn perform(identity: &Identity, ask: Ask) -> Result<Value, String> {
+async fn users(identity: &Identity, ask: UserAsk) -> Result<Value, AccountError> {
     match ask {
-        Ask::AddUser { .. } | Ask::Users | Ask::DisableUser { .. } | Ask::Invite { .. } => {
-            users(identity, ask).await.map_err(|error| error.to_string())
-        }
-        Ask::Sessions { .. } | Ask::RevokeSessions { .. } => {
-            sessions(identity, ask).await.map_err(|error| error.to_string())
-        }
-        Ask::AddClient { .. }
-        | Ask::Clients
-        | Ask::RotateSecret { .. }
-        | Ask::DisableClient { .. }
-        | Ask::DeleteClient { .. }
-        | Ask::PutClient { .. } => clients(identity, ask).await.map_err(|error| error.to_string()),
-        Ask::CheckToken { token } => {
-            let verdict = identity.judge_token(token.trim()).await.map_err(|error| error.to_string())?;
-            serde_json::to_value(verdict).map_err(|error| error.to_string())
-        }
-    }
-}
-
-async fn users(identity: &Identity, ask: Ask) -> Result<Value, AccountError> {
-    match ask {
-        Ask::AddUser { name, display_name, email, roles, tenant } => {
+        UserAsk::Add { name, display_name, email, roles, tenant } => {
             let email_verified = email.is_some();
             let user = identity.add_user(NewUser { name, display_name, email, email_verified, roles, tenant }).await?;
             let invitation = identity.invite(&user.id, InvitationKind::Invite).await?;
             Ok(json!({ "user": told(&user), "link": *invitation.link, "expires": invitation.expires }))
         }
-        Ask::Users => {
+        UserAsk::List => {
             let users = identity.users("", MOST_USERS).await?;
             Ok(json!({ "users": users.iter().map(told).collect::<Vec<_>>() }))
         }
-        Ask::DisableUser { name, disabled } => {
+        UserAsk::Disable { name, disabled } => {
             let user = identity.user(&name).await?;
             identity.disable_user(&user.id, disabled).await?;
             Ok(json!({ "user": told(&User { disabled, ..user }) }))
         }
-        Ask::Invite { name, recover } => {
+        UserAsk::Invite { name, recover } => {
             let user = identity.user(&name).await?;
             let kind = if recover { InvitationKind::Recover } else { InvitationKind::Invite };
             let invitation = identity.invite(&user.id, kind).await?;
             Ok(json!({ "user": told(&user), "link": *invitation.link, "expires": invitation.expires }))
         }
-        _ => Ok(Value::Null),
     }
 }
 
@@ -151,14 +145,14 @@ fn told(user: &User) -> Value {
     })
 }
 
-async fn sessions(identity: &Identity, ask: Ask) -> Result<Value, AccountError> {
+async fn sessions(identity: &Identity, ask: SessionAsk) -> Result<Value, AccountError> {
     match ask {
-        Ask::Sessions { name } => {
+        SessionAsk::List { name } => {
             let user = identity.user(&name).await?;
             let sessions = identity.sessions_of(&user.id).await?;
             Ok(json!({ "sessions": sessions }))
         }
-        Ask::RevokeSessions { name, id } => {
+        SessionAsk::End { name, id } => {
             let user = identity.user(&name).await?;
             let id = match id {
                 None => None,
@@ -166,34 +160,33 @@ async fn sessions(identity: &Identity, ask: Ask) -> Result<Value, AccountError> 
             };
             Ok(json!({ "ended": identity.end_sessions(&user.id, id.as_ref()).await? }))
         }
-        _ => Ok(Value::Null),
     }
 }
 
-async fn clients(identity: &Identity, ask: Ask) -> Result<Value, ClientError> {
+async fn clients(identity: &Identity, ask: ClientAsk) -> Result<Value, ClientError> {
     match ask {
-        Ask::AddClient { client } => {
+        ClientAsk::Add(client) => {
             let (client, secret) = identity.create_client(*client).await?;
             Ok(with_secret(&client, secret.as_ref()))
         }
-        Ask::Clients => {
+        ClientAsk::List => {
             let clients = identity.clients().await?;
             let listed = |stored: &StoredClient| json!({ "client": stored.client, "created": stored.created, "disabled": stored.disabled });
             Ok(json!({ "clients": clients.iter().map(listed).collect::<Vec<_>>() }))
         }
-        Ask::RotateSecret { id } => {
+        ClientAsk::RotateSecret { id } => {
             let secret = identity.rotate_client_secret(&ClientId(id.clone())).await?;
             Ok(json!({ "id": id, "secret": secret.expose() }))
         }
-        Ask::DisableClient { id, disabled } => {
+        ClientAsk::Disable { id, disabled } => {
             identity.set_client_disabled(&ClientId(id.clone()), disabled).await?;
             Ok(json!({ "id": id, "disabled": disabled }))
         }
-        Ask::DeleteClient { id } => {
+        ClientAsk::Delete { id } => {
             identity.delete_client(&ClientId(id.clone())).await?;
             Ok(json!({ "id": id }))
         }
-        Ask::PutClient { client } => {
+        ClientAsk::Put(client) => {
             let known = identity.clients().await?.into_iter().any(|stored| stored.client.id == client.id);
             if known {
                 identity.update_client(&client).await?;
@@ -202,7 +195,6 @@ async fn clients(identity: &Identity, ask: Ask) -> Result<Value, ClientError> {
             let (client, secret) = identity.create_client(*client).await?;
             Ok(with_secret(&client, secret.as_ref()))
         }
-        _ => Ok(Value::Null),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         Format, Server,
         identity::{File, IdentityCommand},
     },
-    control::Ask,
+    control::{Ask, ClientAsk},
     failure::{FINDINGS, Failure, Outcome},
     output,
 };
@@ -42,13 +42,13 @@ pub(crate) fn run(command: IdentityCommand) -> Outcome {
         IdentityCommand::Diff(file) => (file, false),
     };
     let wanted = read(&file)?;
-    let known = asked(again(&server), Ask::Clients)?;
+    let known = asked(again(&server), Ask::Client(ClientAsk::List))?;
     let differences = compare(wanted, &known)?;
     let mut made = Vec::new();
     if apply {
         for difference in &differences {
             let client = Box::new(difference.wanted.clone());
-            made.push(asked(again(&server), Ask::PutClient { client })?);
+            made.push(asked(again(&server), Ask::Client(ClientAsk::Put(client)))?);
         }
     }
     match output.format {
