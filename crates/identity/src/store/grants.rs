@@ -157,16 +157,6 @@ impl Database {
         Ok(count > 0)
     }
 
-    /// What a user allows now, newest first.
-    pub(crate) async fn live_grants_of(&self, user: &UserId, now: u64) -> Result<Vec<Grant>, StoreError> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM user_grant WHERE user = $1 AND revoked IS NULL AND expires > $2 ORDER BY created DESC \
-             LIMIT 500"
-        );
-        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(user.as_str()).bind(seconds(now));
-        rows.fetch_all(&self.pool).await?.into_iter().map(Grant::try_from).collect()
-    }
-
     /// Ends a grant; says whether it was live.
     pub(crate) async fn revoke_grant(&self, id: &GrantId, mark: Mark, now: u64) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
