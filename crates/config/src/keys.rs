@@ -215,6 +215,7 @@ pub(crate) static LIMITS: Shape = Shape {
         key("token_bytes", Kind::Text),
         key("buckets", Kind::Whole),
         key("memory", Kind::Text),
+        key("held_bodies", Kind::Text),
         key("failed_authentication", Kind::Object(&FAILED_AUTHENTICATION)),
     ],
 };

@@ -65,7 +65,7 @@ pub(crate) async fn forward(
     match expected {
         None => Ok(from_upstream(response)),
         Some(expected) => {
-            let mut response = Box::pin(expected.hold(record, response)).await?;
+            let mut response = Box::pin(expected.hold(gate, record, response)).await?;
             strip_hop_by_hop(response.headers_mut());
             Ok(response)
         }

@@ -79,7 +79,8 @@ pub(crate) enum Refusal {
     Retired,
     /// With what differs, for the log only.
     BrokenAnswer(&'static str),
-    OutOfMemory,
+    /// With what there is too little for, for the log only.
+    OutOfMemory(&'static str),
     Internal,
 }
 
@@ -166,7 +167,7 @@ impl Refusal {
             Self::DecodedTooLarge => &refusals::DECODED_TOO_LARGE,
             Self::Retired => &refusals::RETIRED,
             Self::BrokenAnswer(_) => &refusals::BROKEN_ANSWER,
-            Self::OutOfMemory => &refusals::OUT_OF_MEMORY,
+            Self::OutOfMemory(_) => &refusals::OUT_OF_MEMORY,
             Self::Internal => &refusals::INTERNAL,
         }
     }
@@ -181,7 +182,8 @@ impl Refusal {
             | Self::BrokenAnswer(reason)
             | Self::BodyNotJudged(reason)
             | Self::AnswerNotJudged(reason)
-            | Self::BadEvaluation(reason) => Some(Reason::Word(reason)),
+            | Self::BadEvaluation(reason)
+            | Self::OutOfMemory(reason) => Some(Reason::Word(reason)),
             Self::DeniedByPolicy(decision) => {
                 Some(Reason::Word(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" }))
             }
@@ -260,7 +262,7 @@ impl Refusal {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory => {
+            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory(_) => {
                 insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"));
             }
             _ => {}

@@ -297,7 +297,7 @@ impl Plan {
             routes: Routes::new(&config.apis, config.shared_limits.as_ref()),
             limits: Limits::from(&config.limits),
             limiter,
-            pressure: Pressure::watch(config.limits.memory, before.map(|before| &before.pressure)),
+            pressure: Pressure::watch(&config.limits, before.map(|before| &before.pressure)),
             key_sets: KeySets::start(&config.issuers, before.map(|before| before.key_sets.as_ref())),
             identity,
             trusted_proxies: config.trusted_proxies,

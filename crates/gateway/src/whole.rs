@@ -1,38 +1,66 @@
-//! A request body, read whole.
+//! A request body, read whole, within what all such bodies may take together.
+
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body;
 use http_body_util::BodyExt;
 
 use crate::{
     body::{BodyFault, Inbound},
+    gate::Gate,
+    held::Hold,
+    pressure::Pressure,
     refusal::Refusal,
+    route::Route,
 };
 
-/// How much is read, and how fast it must come.
+/// How much is read, how fast it must come, and whose memory it takes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Within {
-    pub(super) bytes: u64,
+pub(crate) struct Within<'g> {
+    pub(crate) bytes: u64,
     /// Bytes a second.
-    pub(super) rate: u64,
+    pub(crate) rate: u64,
+    pub(crate) pressure: &'g Arc<Pressure>,
 }
 
-/// Reads a body to its end (400, 408, 413). Most come in one piece, which is not copied.
-pub(super) async fn read(body: Inbound, within: Within) -> Result<Bytes, Refusal> {
+impl<'g> Within<'g> {
+    /// What a route lets through.
+    pub(crate) fn of(gate: &'g Gate, route: &Route) -> Self {
+        let snapshot = &gate.snapshot;
+        Self { bytes: route.rule.max_body, rate: snapshot.limits.body_minimum_rate, pressure: &snapshot.pressure }
+    }
+}
+
+/// Reads a body to its end (400, 408, 413, 503). Most come in one piece, which is not copied. One that was read whole
+/// before is as it was.
+pub(crate) async fn read(body: Inbound, within: Within<'_>) -> Result<Bytes, Refusal> {
     let mut body = body.within(within.bytes, within.rate);
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
-    let Some(second) = next(&mut body).await? else { return Ok(first) };
+    if let Some(held) = body.take_held() {
+        return Ok(held);
+    }
+    let mut hold = Hold::new(within.pressure);
+    let Some(first) = next(&mut body, &mut hold).await? else { return Ok(Bytes::new()) };
+    let Some(second) = next(&mut body, &mut hold).await? else { return Ok(hold.around(first)) };
     let mut whole = BytesMut::from(first);
+    // One that says how long it is gets its place at once: grown step by step, it would be in memory twice.
+    let announced = body.size_hint().upper().map_or(0, |left| left.min(within.bytes));
+    whole.reserve(second.len().saturating_add(usize::try_from(announced).unwrap_or(0)));
     whole.extend_from_slice(&second);
-    while let Some(piece) = next(&mut body).await? {
+    while let Some(piece) = next(&mut body, &mut hold).await? {
         whole.extend_from_slice(&piece);
     }
-    Ok(whole.freeze())
+    Ok(hold.around(whole.freeze()))
 }
 
-async fn next(body: &mut Inbound) -> Result<Option<Bytes>, Refusal> {
+async fn next(body: &mut Inbound, hold: &mut Hold) -> Result<Option<Bytes>, Refusal> {
     match body.frame().await {
         None => Ok(None),
-        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+        Some(Ok(frame)) => {
+            let piece = frame.into_data().unwrap_or_default();
+            hold.grow(piece.len())?;
+            Ok(Some(piece))
+        }
         Some(Err(BodyFault::TooLarge)) => Err(Refusal::BodyTooLarge),
         Some(Err(BodyFault::TooSlow)) => Err(Refusal::BodyTooSlow),
         Some(Err(BodyFault::Broke)) => Err(Refusal::BadFraming),

@@ -346,7 +346,7 @@ pub static OUT_OF_MEMORY: Entry = Entry {
     status: Some(503),
     title: "Short of memory",
     caller: "Try again after the Retry-After time.",
-    operator: "The process takes more than 95 % of `limits.memory`, or of its cgroup's limit. Past 85 % new connections are closed.",
+    operator: "The process takes more than 95 % of `limits.memory`, or of its cgroup's limit; past 85 % new connections are closed. With the reason `held_bodies`, as many bytes as `limits.held_bodies` allows are held to be judged.",
 };
 
 /// Not as the contract says.
