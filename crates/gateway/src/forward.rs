@@ -44,7 +44,12 @@ pub(crate) async fn forward(
         && let Some(wish) = canonical.wish.take()
     {
         tunnel::check_origin(&route, &canonical.headers)?;
-        let guest = Guest { peer: Arc::clone(peer), canonical: canonical.again(), identity: identity.clone() };
+        let guest = Guest {
+            peer: Arc::clone(peer),
+            canonical: canonical.again(),
+            identity: identity.clone(),
+            largest_message: route.rule.max_body,
+        };
         let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
         tunnel::ask_upstream(request.headers_mut());
         let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key))).await?;
