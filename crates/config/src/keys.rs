@@ -103,6 +103,8 @@ pub(crate) static UPSTREAM: Shape = Shape {
         key("connect_timeout", Kind::Text),
         key("max_idle", Kind::Whole),
         key("max_requests", Kind::Whole),
+        key("max_waiting", Kind::Whole),
+        key("max_wait", Kind::Text),
         key("balance", Kind::TextOr(&BALANCE)),
         key("ejection", Kind::Object(&EJECTION)),
         key("health", Kind::Object(&HEALTH)),

@@ -328,7 +328,7 @@ pub static UPSTREAM_FULL: Entry = Entry {
     status: Some(503),
     title: "Upstream is full",
     caller: "Try again after the time in Retry-After.",
-    operator: "`max_requests` of the upstream are under way. They wait for a server that is slow, or the limit is too low.",
+    operator: "`max_requests` of the upstream are under way, and none of them ended within `max_wait`, or `max_waiting` wait already. A server is slow, or the limit is too low.",
 };
 
 /// Internal error.
