@@ -5,8 +5,11 @@ use std::process::Command;
 use crate::step::{release, run};
 
 /// What can be run: its name, the test, and the settings that make it long.
-const SOAKS: [(&str, &str, &str, &str); 4] = [
+const SOAKS: [(&str, &str, &str, &str); 7] = [
     ("slow-clients", "soak", "slow_clients", "PORTCULLIS_SOAK=full"),
+    ("overload", "endurance", "at_three_times", "PORTCULLIS_SOAK=full"),
+    ("leak", "endurance", "a_load_that_goes_on", "PORTCULLIS_SOAK=full"),
+    ("exhaustion", "attacks_exhaustion", "", "PORTCULLIS_SOAK=full"),
     ("reload", "life", "reloads_under_load", "PORTCULLIS_RELOADS=100"),
     ("kill", "life", "killed", "PORTCULLIS_KILLS=50"),
     ("drain", "life", "sigterm", "PORTCULLIS_SOAK=full"),
