@@ -1,7 +1,10 @@
 //! What an attack costs, and what somebody notices of it who has nothing to do with it.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -10,6 +13,7 @@ use super::{Gate, load::percentile, wire};
 
 /// Resident memory that an attack may cost at its peak.
 const GROWTH_KIB: u64 = 16 << 10;
+static HEAD: Once = Once::new();
 /// How often the bystander asks in peace.
 const CALM: usize = 300;
 /// For how long an attack is repeated where times are judged.
@@ -53,6 +57,10 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Send) {
     let grown = gate.peak_kib().saturating_sub(before);
     let [calm_half, calm] = [500, 990].map(|share| percentile(calm.clone(), share));
     let [half, slow] = [500, 990].map(|share| percentile(during.clone(), share));
+    HEAD.call_once(|| {
+        println!("| attack | times | memory at its peak | half and 99 % before | and during it | asked |");
+        println!("|---|---|---|---|---|---|");
+    });
     println!(
         "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm:.0?} | {half:.0?} / {slow:.0?} | {} |",
         during.len()

@@ -43,14 +43,22 @@ pub(crate) async fn read(body: Inbound, within: Within<'_>) -> Result<Bytes, Ref
     let Some(first) = next(&mut body, &mut hold).await? else { return Ok(Bytes::new()) };
     let Some(second) = next(&mut body, &mut hold).await? else { return Ok(hold.around(first)) };
     let mut whole = BytesMut::from(first);
-    // One that says how long it is gets its place at once: grown step by step, it would be in memory twice.
-    let announced = body.size_hint().upper().map_or(0, |left| left.min(within.bytes));
-    whole.reserve(second.len().saturating_add(usize::try_from(announced).unwrap_or(0)));
-    whole.extend_from_slice(&second);
+    append(&mut whole, &second, &body);
     while let Some(piece) = next(&mut body, &mut hold).await? {
-        whole.extend_from_slice(&piece);
+        append(&mut whole, &piece, &body);
     }
     Ok(hold.around(whole.freeze()))
+}
+
+/// Adds a piece. A body that says how long it is gets room for more of it than has come, but not for all: grown in small
+/// steps it would be in memory twice, and a length is anybody's word.
+fn append(whole: &mut BytesMut, piece: &[u8], rest: &Inbound) {
+    if whole.capacity() - whole.len() < piece.len() {
+        let announced = rest.size_hint().upper().map_or(0, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let come = whole.len().saturating_add(piece.len());
+        whole.reserve(piece.len().saturating_add(announced.min(come.saturating_mul(3))));
+    }
+    whole.extend_from_slice(piece);
 }
 
 async fn next(body: &mut Inbound, hold: &mut Hold) -> Result<Option<Bytes>, Refusal> {

@@ -11,7 +11,7 @@ use crate::{held::Hold, refusal::Refusal};
 const MAX_RATIO: u64 = 100;
 /// Small bodies of one repeated byte are no attack.
 const RATIO_COUNTS_FROM: u64 = 64 * 1024;
-/// What is decoded before more memory is asked for.
+/// What is decoded before more memory is asked for, and others on the same worker have their turn.
 const STEP: u64 = 64 * 1024;
 
 /// The coding of a body.
@@ -36,26 +36,28 @@ pub(super) fn of(headers: &HeaderMap, gzip: bool) -> Result<Coding, Refusal> {
 
 impl Coding {
     /// The plain body; `None` if it is so already (400, 413, 503).
-    pub(super) fn decode(self, body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Option<Vec<u8>>, Refusal> {
+    pub(super) async fn decode(self, body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Option<Vec<u8>>, Refusal> {
         match self {
             Self::Identity => Ok(None),
-            Self::Gzip => gunzip(body, max_body, hold).map(Some),
+            // Boxed, as it is rare: other requests do not carry its state.
+            Self::Gzip => Box::pin(gunzip(body, max_body, hold)).await.map(Some),
         }
     }
 }
 
-fn gunzip(body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Vec<u8>, Refusal> {
+async fn gunzip(body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Vec<u8>, Refusal> {
     let sent = u64::try_from(body.len()).unwrap_or(u64::MAX);
     let most = max_body.min(sent.saturating_mul(MAX_RATIO).max(RATIO_COUNTS_FROM));
     let mut decoder = GzDecoder::new(body).take(most.saturating_add(1));
     let mut plain = Vec::new();
     loop {
-        let before = plain.len();
-        let read = decoder.by_ref().take(STEP).read_to_end(&mut plain);
-        if read.map_err(|_| Refusal::AmbiguousJson("gzip"))? == 0 {
+        let step = decoder.by_ref().take(STEP).read_to_end(&mut plain);
+        let step = step.map_err(|_| Refusal::AmbiguousJson("gzip"))?;
+        hold.grow(step)?;
+        if u64::try_from(step) != Ok(STEP) {
             break;
         }
-        hold.grow(plain.len() - before)?;
+        tokio::task::yield_now().await;
     }
     if u64::try_from(plain.len()).unwrap_or(u64::MAX) > most {
         return Err(Refusal::DecodedTooLarge);
@@ -75,7 +77,11 @@ mod tests {
     use crate::pressure::Pressure;
 
     fn gunzip(body: &[u8], max_body: u64) -> Result<Vec<u8>, Refusal> {
-        super::gunzip(body, max_body, &mut Hold::new(&Arc::new(Pressure::holding(1 << 20))))
+        decoded(super::gunzip(body, max_body, &mut Hold::new(&Arc::new(Pressure::holding(1 << 20)))))
+    }
+
+    fn decoded<T>(decoding: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(decoding)
     }
 
     fn zip(plain: &[u8]) -> Vec<u8> {
@@ -102,9 +108,12 @@ mod tests {
     fn what_is_decoded_counts_among_the_bodies_that_are_held() {
         let pressure = Arc::new(Pressure::holding(1_000));
         let mut hold = Hold::new(&pressure);
-        super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold).unwrap();
+        decoded(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold)).unwrap();
         assert_eq!(pressure.held(), (600, 1_000));
-        assert_eq!(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold), Err(Refusal::OutOfMemory("held_bodies")));
+        assert_eq!(
+            decoded(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold)),
+            Err(Refusal::OutOfMemory("held_bodies"))
+        );
     }
 
     #[test]

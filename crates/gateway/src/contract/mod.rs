@@ -151,7 +151,7 @@ async fn judge_body(
     let coding = coding::of(&canonical.headers, gzip)?;
     let body = whole::read(std::mem::replace(&mut canonical.body, Inbound::none()), within).await?;
     let mut hold = Hold::new(within.pressure);
-    let decoded = coding.decode(&body, within.bytes, &mut hold);
+    let decoded = coding.decode(&body, within.bytes, &mut hold).await;
     let judged = decoded.and_then(|plain| rule.judge(plain.as_deref().unwrap_or(&body)).map_err(Refusal::from));
     canonical.headers.remove(header::EXPECT);
     canonical.body = Inbound::held(body);
