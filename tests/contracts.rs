@@ -60,6 +60,11 @@ fn post(gate: &Gate, body: &str) -> Answer {
     send(gate, "POST", "/shop/orders", &[JSON], body)
 }
 
+/// Asserts a refusal while others ask.
+fn refused_among_others(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{}", answer.body);
+}
+
 /// Asserts a refusal that the origin sees nothing of; the places that are named.
 fn refused(gate: &Gate, answer: impl Fn() -> Answer, status: u16, code: &str) -> Vec<String> {
     let before = gate.origin.seen();
@@ -215,13 +220,16 @@ fn zip(plain: &[u8]) -> Vec<u8> {
 }
 
 fn post_zipped(gate: &Gate, plain: &[u8]) -> Answer {
-    let body = zip(plain);
+    post_as_gzip(gate, &zip(plain))
+}
+
+fn post_as_gzip(gate: &Gate, body: &[u8]) -> Answer {
     let head = format!(
         "POST /shop/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{JSON}\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         gate.token(""),
         body.len()
     );
-    wire::raw(gate, &[head.as_bytes(), &body].concat())
+    wire::raw(gate, &[head.as_bytes(), body].concat())
 }
 
 #[test]
@@ -233,7 +241,9 @@ fn i96_l7_a_gzip_bomb_is_refused_before_it_has_unfolded() {
         ["body /admin additionalProperties"]
     );
     let bomb = format!("{{\"free\":\"{}\"}}", "a".repeat(64 << 20));
-    endured("gzip bomb", &gate, || drop(refused(&gate, || post_zipped(&gate, bomb.as_bytes()), 413, "PC-0705")));
+    refused(&gate, || post_zipped(&gate, bomb.as_bytes()), 413, "PC-0705");
+    let zipped = zip(bomb.as_bytes());
+    endured("gzip bomb", &gate, || refused_among_others(&post_as_gzip(&gate, &zipped), 413, "PC-0705"));
 }
 
 #[test]
@@ -242,17 +252,23 @@ fn i97_l5_l6_hostile_json_is_refused_for_what_it_is() {
     let deep = |depth: usize| format!("{{\"name\":\"abc\",\"free\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(post(&gate, &deep(31)).status, 200);
     refused(&gate, || post(&gate, &deep(32)), 400, "PC-0702");
-    endured("JSON of 10^5 levels", &gate, || drop(refused(&gate, || post(&gate, &deep(100_000)), 400, "PC-0702")));
-    let members: Vec<String> = (0..1_000_000).map(|n| format!("\"{n}\":0")).collect();
-    let many = format!("{{{}}}", members.join(","));
-    endured("JSON of 10^6 members", &gate, || drop(refused(&gate, || post(&gate, &many), 400, "PC-0702")));
-    let members: Vec<String> = (0..99_990).map(|n| format!("\"{n}\":0")).collect();
-    let full = format!("{{\"name\":\"abc\",\"free\":{{{}}}}}", members.join(","));
-    endured("JSON of as many members as may be", &gate, || assert_eq!(post(&gate, &full).status, 200));
+    let levels = deep(100_000);
+    refused(&gate, || post(&gate, &levels), 400, "PC-0702");
+    let members = |count: usize| (0..count).map(|n| format!("\"{n}\":0")).collect::<Vec<_>>().join(",");
+    let many = format!("{{{}}}", members(1_000_000));
+    refused(&gate, || post(&gate, &many), 400, "PC-0702");
     let catastrophic = format!(r#"{{"name":"{}!"}}"#, "a".repeat(39));
-    endured("a pattern", &gate, || {
-        assert_eq!(refused(&gate, || post(&gate, &catastrophic), 400, "PC-0701"), ["body /name pattern"]);
-    });
+    assert_eq!(refused(&gate, || post(&gate, &catastrophic), 400, "PC-0701"), ["body /name pattern"]);
+    for (name, body, code) in [
+        ("JSON of 10^5 levels", &levels, "PC-0702"),
+        ("JSON of 10^6 members", &many, "PC-0702"),
+        ("a pattern", &catastrophic, "PC-0701"),
+    ] {
+        endured(name, &gate, || refused_among_others(&post(&gate, body), 400, code));
+    }
+    // As many values as may be.
+    let full = format!("{{\"name\":\"abc\",\"free\":{{{}}}}}", members(99_990));
+    assert_eq!(post(&gate, &full).status, 200);
     let lines = [r#"{"article":"a"}"#; 11].join(",");
     assert_eq!(
         refused(&gate, || post(&gate, &format!(r#"{{"name":"abc","lines":[{lines}]}}"#)), 400, "PC-0701"),

@@ -40,7 +40,7 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Send) {
             }
             took
         });
-        let attacking = scope.spawn(|| {
+        let attacking = scope.spawn(move || {
             rustix::process::setpriority_process(None, 19).unwrap();
             let mut times = 0;
             while times == 0 || (is_long && begun.elapsed() < LONG) {
