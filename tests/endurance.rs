@@ -26,6 +26,11 @@ fn full() -> bool {
     std::env::var_os("PORTCULLIS_SOAK").is_some()
 }
 
+/// Seconds of the long form: those that `PORTCULLIS_SOAK` says, if it says a number.
+fn long(seconds: u64) -> u64 {
+    std::env::var("PORTCULLIS_SOAK").ok().and_then(|text| text.parse().ok()).unwrap_or(seconds)
+}
+
 fn with_status(seen: &[Seen], status: StatusCode) -> Vec<Duration> {
     seen.iter().filter(|one| one.status == Some(status)).map(|one| one.took).collect()
 }
@@ -66,7 +71,7 @@ fn at_three_times_what_it_can_do_it_does_most_of_what_it_could_and_refuses_the_r
     let seconds = usize::try_from(one_after_another.time.as_secs()).unwrap();
     let peak = with_status(&calm, StatusCode::OK).len() / seconds;
 
-    let seconds = if full() { 300 } else { 4 };
+    let seconds = usize::try_from(if full() { long(300) } else { 4 }).unwrap();
     let thrice = Offer {
         connections: 240,
         rate: Some(u32::try_from(3 * peak).unwrap()),
@@ -172,7 +177,7 @@ fn a_load_that_goes_on_takes_no_more_memory_and_leaves_nothing_open() {
     // What is idle then is what the gateway keeps.
     let before = gate.descriptors();
     let rate = u32::try_from(peak * 6 / 10).unwrap();
-    let (piece, pieces) = if full() { (Duration::from_secs(30), 16) } else { (Duration::from_secs(1), 6) };
+    let (piece, pieces) = if full() { (Duration::from_secs(long(480)) / 16, 16) } else { (Duration::from_secs(1), 6) };
     let (mut resident, mut took) = (Vec::new(), Vec::new());
     for number in 1..=pieces {
         let seen = load(Some(rate), piece);
