@@ -104,6 +104,11 @@ impl Inbound {
         body
     }
 
+    /// The body, if it was read whole before.
+    pub(crate) fn take_held(&mut self) -> Option<Bytes> {
+        self.held.take()
+    }
+
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
     pub(crate) fn within(mut self, max_body: u64, minimum_rate: u64) -> Self {
         self.left = max_body;

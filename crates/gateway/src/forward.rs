@@ -12,13 +12,14 @@ use crate::{
     canonical::{Canonical, Host, strip_for_upstream},
     contract::Expected,
     gate::Gate,
+    limit,
     listen::Peer,
     recent::Stage,
     refusal::Refusal,
     route::Route,
     traces,
     tunnel::{self, Guest},
-    upstream::{Errand, PooledBody, SendError, Sender},
+    upstream::{Errand, PooledBody, Pools, SendError, Sender},
     watch::unix_now,
 };
 
@@ -40,14 +41,20 @@ pub(crate) async fn forward(
 ) -> Result<Response<Outbound>, Refusal> {
     let Authorized { mut canonical, route, identity, .. } = authorized;
     let key = key(gate, peer, &canonical, &route, &identity);
+    let client = client(gate, peer, &canonical, &identity);
     if route.rule.websocket.is_some()
         && let Some(wish) = canonical.wish.take()
     {
         tunnel::check_origin(&route, &canonical.headers)?;
-        let guest = Guest { peer: Arc::clone(peer), canonical: canonical.again(), identity: identity.clone() };
+        let guest = Guest {
+            peer: Arc::clone(peer),
+            canonical: canonical.again(),
+            identity: identity.clone(),
+            largest_message: route.rule.max_body,
+        };
         let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
         tunnel::ask_upstream(request.headers_mut());
-        let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key))).await?;
+        let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key, client))).await?;
         record.passed(Stage::Upstream);
         return match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
@@ -55,7 +62,7 @@ pub(crate) async fn forward(
         };
     }
     let expected = Expected::of(&mut canonical, &route);
-    let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key);
+    let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key, client);
     let response = send(gate, &route, record, &mut errand).await?;
     record.passed(Stage::Upstream);
     // Nobody asked for another protocol.
@@ -65,7 +72,7 @@ pub(crate) async fn forward(
     match expected {
         None => Ok(from_upstream(response)),
         Some(expected) => {
-            let mut response = Box::pin(expected.hold(record, response)).await?;
+            let mut response = Box::pin(expected.hold(gate, record, response)).await?;
             strip_hop_by_hop(response.headers_mut());
             Ok(response)
         }
@@ -90,6 +97,16 @@ fn key(gate: &Gate, peer: &Peer, canonical: &Canonical, route: &Route, identity:
         Identity::Known(caller) => Some(caller.limit_key.as_str()),
     };
     gate.pools.key(route.api_index, &Sender { headers: &canonical.headers, client, address: peer.address.ip() })
+}
+
+/// Whose request it is where clients share scarce places: one authenticated client's, or one address's.
+fn client(gate: &Gate, peer: &Peer, canonical: &Canonical, identity: &Identity) -> u64 {
+    let known = match identity {
+        Identity::Anonymous => None,
+        Identity::Known(caller) => Some(caller.limit_key.as_str()),
+    };
+    let address = || limit::client_address(peer.address.ip(), &canonical.headers, &gate.snapshot.trusted_proxies);
+    Pools::client(known, address)
 }
 
 fn from_upstream(mut response: Response<PooledBody>) -> Response<Outbound> {

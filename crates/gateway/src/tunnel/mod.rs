@@ -85,6 +85,8 @@ pub(crate) struct Guest {
     pub(crate) peer: Arc<Peer>,
     pub(crate) canonical: Box<Canonical>,
     pub(crate) identity: Identity,
+    /// Bytes of a message (limits: body).
+    pub(crate) largest_message: u64,
 }
 
 /// Answers with the upstream's 101 and joins the two ends once both have switched.
@@ -116,10 +118,10 @@ async fn carry(guest: Guest, client: Upgraded, upstream: Upgraded) {
     gate.sweeper.watch(&pulse);
     drop(gate);
     let client = Watched::new(TokioIo::new(client), Arc::clone(&pulse));
-    let (say, goodbye) = watch::channel(None);
+    let say = watch::Sender::new(None);
     let moved = AtomicU64::new(0);
     tokio::select! {
-        () = carry::carry(client, TokioIo::new(upstream), goodbye, &moved) => {}
+        () = carry::carry(client, TokioIo::new(upstream), &say, guest.largest_message, &moved) => {}
         () = pulse.expired() => {}
         () = until_end(&guest, &say, &moved) => {}
     }

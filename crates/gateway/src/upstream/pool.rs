@@ -94,7 +94,11 @@ impl Pool {
         errand: &mut Errand,
         time: Duration,
     ) -> Result<Response<PooledBody>, SendError> {
-        let mut ticket = Ticket::enter(self).ok_or(SendError::Full)?;
+        let mut ticket = match Ticket::enter(self, errand.client) {
+            Some(ticket) => ticket,
+            // Boxed, as it is rare: a request that finds a place does not carry its state.
+            None => Box::pin(Ticket::wait(self, errand.client)).await.ok_or(SendError::Full)?,
+        };
         let sent = self.alarms.within(time, self.try_servers(errand, &mut ticket)).await;
         let Ok(sent) = sent else {
             // A client that sends its body slowly makes a good server look slow.
@@ -374,6 +378,8 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             max_idle: 8,
             max_requests: 1,
+            max_waiting: 0,
+            max_wait: Duration::ZERO,
             ejection: Ejection::Off { reason: "a test".into() },
             health: None,
         };
@@ -386,7 +392,7 @@ mod tests {
     async fn ask(pool: &Arc<Pool>) -> Response<PooledBody> {
         let mut request = Request::new(Inbound::none());
         request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("orders.invalid"));
-        pool.send(&mut Errand::new(request, None), Duration::from_secs(5)).await.unwrap()
+        pool.send(&mut Errand::new(request, None, 0), Duration::from_secs(5)).await.unwrap()
     }
 
     async fn name(response: Response<PooledBody>) -> Vec<u8> {
@@ -412,7 +418,7 @@ mod tests {
         let pool = pool();
         pool.group.addresses[0].replace(vec![server("one").await]);
         let answer = ask(&pool).await;
-        let mut second = Errand::new(Request::new(Inbound::none()), None);
+        let mut second = Errand::new(Request::new(Inbound::none()), None, 0);
         let refused = pool.send(&mut second, Duration::from_secs(5)).await.map(|_| ());
         assert!(matches!(refused, Err(SendError::Full)), "{refused:?}");
         assert_eq!(name(answer).await, b"one");
