@@ -114,9 +114,8 @@ fn outgoing(
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    let host = host_value(&host, &headers)?;
-    headers.insert(FORWARDED_HOST, host.clone());
-    headers.insert(header::HOST, host);
+    let host = with_host(&mut headers, &host)?;
+    headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
     headers.insert(REQUEST_ID, record.request_id.header_value());
@@ -147,12 +146,16 @@ fn outgoing(
     Ok(request)
 }
 
-/// The canonical host as a field's value: the client's own where that is it already.
-fn host_value(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
-    match headers.get(header::HOST) {
-        Some(value) if value.as_bytes() == host.as_str().as_bytes() => Ok(value.clone()),
-        Some(_) | None => HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost),
+/// Makes the canonical host the value of its field: the client's own stays where that is it already.
+fn with_host(headers: &mut HeaderMap, host: &Host) -> Result<HeaderValue, Refusal> {
+    if let Some(value) = headers.get(header::HOST)
+        && value.as_bytes() == host.as_str().as_bytes()
+    {
+        return Ok(value.clone());
     }
+    let value = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
+    headers.insert(header::HOST, value.clone());
+    Ok(value)
 }
 
 /// The client's address, after those that a trusted proxy vouches for.
@@ -172,26 +175,13 @@ fn refusal_of(error: &SendError) -> Refusal {
         (Some(BodyFault::TooLarge), _) => Refusal::BodyTooLarge,
         (Some(BodyFault::TooSlow), _) => Refusal::BodyTooSlow,
         (Some(BodyFault::Broke), _) => Refusal::BadFraming,
-        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(break_of(error)),
+        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(error.name()),
         (None, SendError::Full) => Refusal::UpstreamFull,
         (None, SendError::ResponseTimeout) => Refusal::UpstreamTimeout,
         (None, SendError::NoServer) => Refusal::UpstreamUnreachable("no_server"),
         (None, SendError::Connect(_)) => Refusal::UpstreamUnreachable("not_connected"),
         (None, SendError::ConnectTimeout) => Refusal::UpstreamUnreachable("connect_timeout"),
         (None, SendError::Taken | SendError::Authority) => Refusal::Internal,
-    }
-}
-
-/// How a connection to an upstream ended, for the log.
-fn break_of(error: &hyper::Error) -> &'static str {
-    if error.is_parse() {
-        "not_http"
-    } else if error.is_incomplete_message() || error.is_closed() {
-        "closed_early"
-    } else if error.is_timeout() {
-        "timeout"
-    } else {
-        "connection_broke"
     }
 }
 
