@@ -20,6 +20,7 @@ use super::{Census, Peer, Place, ServerTls, TlsSetupError, connection, proxy_hea
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::{Current, Gate},
+    stream::Joined,
     watch::{Pulse, Sweeper},
 };
 
@@ -217,7 +218,7 @@ async fn greet(
         tokio::spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
         return;
     };
-    let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
+    let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(Joined(stream));
     let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
     let proved = Proved::by(stream.get_ref().1, tls);
     let multiplexed = proved.multiplexed;
