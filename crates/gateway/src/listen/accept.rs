@@ -134,7 +134,7 @@ pub(crate) async fn serve(
 fn is_welcome(gate: &Gate, entrance: &Entrance, address: IpAddr) -> bool {
     let snapshot = &gate.snapshot;
     entrance.addresses.admit(address, snapshot.countries.as_deref())
-        && snapshot.limiter.failures.admit(snapshot.limiter.now(), || address).is_ok()
+        && snapshot.limiter.failures.admit(|| snapshot.limiter.now(), || address).is_ok()
 }
 
 /// What a handshake proved of a client.
