@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ur
 use crate::{
     access_log::Record,
     authenticate::Identity,
-    authorize::{self, Authorized},
+    authorize::Authorized,
     body::{BodyFault, Inbound, Outbound},
     canonical::{Canonical, Host, strip_for_upstream},
     contract::Expected,
@@ -128,10 +128,10 @@ fn outgoing(
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
         headers.remove(header::AUTHORIZATION);
         headers.remove("x-api-key");
-        let text = |value: &str| HeaderValue::try_from(value).map_err(|_| Refusal::BadToken("subject_not_printable"));
+        let told = caller.told.as_ref().ok_or(Refusal::BadToken("subject_not_printable"))?;
         headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, unix_now()).ok_or(Refusal::Internal)?);
-        headers.insert(SUBJECT, text(&caller.subject)?);
-        headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
+        headers.insert(SUBJECT, told.subject.clone());
+        headers.insert(SCOPE, told.scopes.clone());
         headers.insert(METHOD, HeaderValue::from_static(caller.method));
     }
     // A call of gRPC may wait as long as it likes between messages; the limit for idle streams still ends it.

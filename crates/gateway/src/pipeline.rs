@@ -152,3 +152,18 @@ fn check_size(identified: &Identified) -> Result<(), Refusal> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A future is moved as a whole when its request begins, and hundreds of them compete for the cache.
+    #[test]
+    fn what_a_request_carries_on_its_way_is_small() {
+        fn size<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+            size_of::<F>()
+        }
+        let size = size(handle);
+        assert!(size <= 2048, "{size} bytes");
+    }
+}

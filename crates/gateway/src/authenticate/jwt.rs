@@ -48,10 +48,11 @@ fn names(by: &[Method]) -> impl Iterator<Item = &IssuerName> {
 
 /// A result counts while the token lives, its issuer's keys are the same, and the route accepts that issuer.
 fn remembered(gate: &Gate, by: &[Method], digest: &[u8; 32]) -> Option<Arc<Caller>> {
-    let token = gate.verified.token(digest)?;
-    let accepted = names(by).any(|name| *name == token.issuer);
-    let same_keys = gate.snapshot.key_sets.epoch(&token.issuer) == Some(token.epoch);
-    (accepted && same_keys && token.until > unix_now()).then_some(token.caller)
+    gate.verified.token(digest, |token| {
+        let accepted = names(by).any(|name| *name == token.issuer);
+        let same_keys = gate.snapshot.key_sets.epoch(&token.issuer) == Some(token.epoch);
+        accepted && same_keys && token.until > unix_now()
+    })
 }
 
 /// The issuer whose rules apply. The token only hints at it; the rules then check the hint.

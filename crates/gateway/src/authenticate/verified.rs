@@ -26,7 +26,6 @@ pub(crate) struct Verified {
 }
 
 /// A token that was verified.
-#[derive(Clone)]
 pub(super) struct CachedToken {
     pub(super) caller: Arc<Caller>,
     pub(super) issuer: IssuerName,
@@ -46,8 +45,10 @@ pub(super) struct CachedKey {
 }
 
 impl Verified {
-    pub(super) fn token(&self, digest: &[u8; 32]) -> Option<CachedToken> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    /// The caller of a token that was verified, if that still holds.
+    pub(super) fn token(&self, digest: &[u8; 32], holds: impl FnOnce(&CachedToken) -> bool) -> Option<Arc<Caller>> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(digest).filter(|token| holds(token)).map(|token| Arc::clone(&token.caller))
     }
 
     pub(super) fn keep_token(&self, digest: [u8; 32], token: CachedToken) {
