@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ur
 use crate::{
     access_log::Record,
     authenticate::Identity,
-    authorize::{self, Authorized},
+    authorize::Authorized,
     body::{BodyFault, Inbound, Outbound},
     canonical::{Canonical, Host, strip_for_upstream},
     contract::Expected,
@@ -131,9 +131,8 @@ fn outgoing(
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    let host = host_value(&host, &headers)?;
-    headers.insert(FORWARDED_HOST, host.clone());
-    headers.insert(header::HOST, host);
+    let host = with_host(&mut headers, &host)?;
+    headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
     headers.insert(REQUEST_ID, record.request_id.header_value());
@@ -146,10 +145,10 @@ fn outgoing(
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
         headers.remove(header::AUTHORIZATION);
         headers.remove("x-api-key");
-        let text = |value: &str| HeaderValue::try_from(value).map_err(|_| Refusal::BadToken("subject_not_printable"));
+        let told = caller.told.as_ref().ok_or(Refusal::BadToken("subject_not_printable"))?;
         headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, unix_now()).ok_or(Refusal::Internal)?);
-        headers.insert(SUBJECT, text(&caller.subject)?);
-        headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
+        headers.insert(SUBJECT, told.subject.clone());
+        headers.insert(SCOPE, told.scopes.clone());
         headers.insert(METHOD, HeaderValue::from_static(caller.method));
     }
     // A call of gRPC may wait as long as it likes between messages; the limit for idle streams still ends it.
@@ -164,12 +163,16 @@ fn outgoing(
     Ok(request)
 }
 
-/// The canonical host as a field's value: the client's own where that is it already.
-fn host_value(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
-    match headers.get(header::HOST) {
-        Some(value) if value.as_bytes() == host.as_str().as_bytes() => Ok(value.clone()),
-        Some(_) | None => HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost),
+/// Makes the canonical host the value of its field: the client's own stays where that is it already.
+fn with_host(headers: &mut HeaderMap, host: &Host) -> Result<HeaderValue, Refusal> {
+    if let Some(value) = headers.get(header::HOST)
+        && value.as_bytes() == host.as_str().as_bytes()
+    {
+        return Ok(value.clone());
     }
+    let value = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
+    headers.insert(header::HOST, value.clone());
+    Ok(value)
 }
 
 /// The client's address, after those that a trusted proxy vouches for.
@@ -189,26 +192,13 @@ fn refusal_of(error: &SendError) -> Refusal {
         (Some(BodyFault::TooLarge), _) => Refusal::BodyTooLarge,
         (Some(BodyFault::TooSlow), _) => Refusal::BodyTooSlow,
         (Some(BodyFault::Broke), _) => Refusal::BadFraming,
-        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(break_of(error)),
+        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(error.name()),
         (None, SendError::Full) => Refusal::UpstreamFull,
         (None, SendError::ResponseTimeout) => Refusal::UpstreamTimeout,
         (None, SendError::NoServer) => Refusal::UpstreamUnreachable("no_server"),
         (None, SendError::Connect(_)) => Refusal::UpstreamUnreachable("not_connected"),
         (None, SendError::ConnectTimeout) => Refusal::UpstreamUnreachable("connect_timeout"),
         (None, SendError::Taken | SendError::Authority) => Refusal::Internal,
-    }
-}
-
-/// How a connection to an upstream ended, for the log.
-fn break_of(error: &hyper::Error) -> &'static str {
-    if error.is_parse() {
-        "not_http"
-    } else if error.is_incomplete_message() || error.is_closed() {
-        "closed_early"
-    } else if error.is_timeout() {
-        "timeout"
-    } else {
-        "connection_broke"
     }
 }
 

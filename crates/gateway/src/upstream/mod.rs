@@ -13,7 +13,7 @@ mod errand;
 mod fleet;
 mod group;
 mod health;
-mod line;
+mod http1;
 mod places;
 mod pool;
 mod resolve;
@@ -35,6 +35,7 @@ pub(crate) use body::PooledBody;
 pub(crate) use connect::{ConnectorError, client_config};
 pub(crate) use errand::Errand;
 pub(crate) use fleet::Fleet;
+pub(crate) use http1::Broken;
 use pool::Pool;
 
 use crate::listen::network_of;
@@ -59,7 +60,7 @@ pub(crate) enum SendError {
     ResponseTimeout,
     /// The connection broke, or the server did not speak HTTP; or the request's own body failed (see the source).
     #[error("the upstream broke off")]
-    Broke(#[source] hyper::Error),
+    Broke(#[from] Broken),
     /// The request was sent before; it is not sent twice.
     #[error("the request was sent already")]
     Taken,
