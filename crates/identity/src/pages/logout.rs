@@ -14,7 +14,7 @@ use super::{
 use crate::accounts::EventKind;
 
 /// Where the form is sent, whoever asks.
-pub(crate) const PATH: &str = "/logout";
+const PATH: &str = "/logout";
 
 #[derive(Template)]
 #[template(path = "logout.html")]

@@ -39,7 +39,7 @@ use http::StatusCode;
 pub(crate) use consent::{ConsentView, consent};
 pub(crate) use error::error;
 pub(crate) use headers::{Needs, see_other};
-pub(crate) use logout::{LogoutView, PATH as LOGOUT, ask_to_log_out, log_out, logout};
+pub(crate) use logout::{LogoutView, ask_to_log_out, log_out, logout};
 pub(crate) use moment::span;
 pub(crate) use theme::Theme;
 pub use theme::ThemeError;
