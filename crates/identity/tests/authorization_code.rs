@@ -122,7 +122,12 @@ async fn f69_a_redirect_that_is_not_registered_is_shown_and_never_followed() {
 #[tokio::test]
 async fn f73_pkce_cannot_be_left_out_or_weakened() {
     let (house, mut browser, client) = house().await;
-    for (name, value) in [("code_challenge", ""), ("code_challenge_method", ""), ("code_challenge_method", "plain"), ("code_challenge", "short")] {
+    for (name, value) in [
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+        ("code_challenge_method", "plain"),
+        ("code_challenge", "short"),
+    ] {
         let answer = browser.get(&Asking::of(&client).with(name, value).target()).await;
         assert_eq!(members(answer.to().unwrap())["error"], "invalid_request", "{name}={value}");
     }
@@ -137,7 +142,8 @@ async fn f73_pkce_cannot_be_left_out_or_weakened() {
     let (exempt, secret) = house.client(ClientKind::Web, |client| client.require_pkce = false).await;
     let bare = Asking::of(&exempt).with("code_challenge", "").with("code_challenge_method", "");
     let code = bare.allowed(&mut browser).await.remove("code").unwrap();
-    let form = [("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", bare.verifier.as_str())];
+    let form =
+        [("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", bare.verifier.as_str())];
     let answer = house.post_with("/oauth2/token", &form, &[("authorization", &basic(&exempt.id.0, &secret))]).await;
     assert_eq!(answer.error().1, "invalid_grant", "a verifier without a challenge: it was stripped off");
 }
@@ -229,7 +235,10 @@ async fn f74_a_refresh_token_used_after_its_grace_ends_the_lineage() {
 async fn f75_a_refresh_gives_no_more_than_was_granted() {
     let (house, mut browser, client) = house().await;
     let token = tokens(&house, &mut browser, &client).await["refresh_token"].as_str().unwrap().to_owned();
-    assert_eq!(refresh(&house, &client, &token, &[("scope", "orders:write")]).await.error(), (400, "invalid_scope".into()));
+    assert_eq!(
+        refresh(&house, &client, &token, &[("scope", "orders:write")]).await.error(),
+        (400, "invalid_scope".into())
+    );
     assert_eq!(refresh(&house, &client, &token, &[("resource", STOCK)]).await.error(), (400, "invalid_target".into()));
     let less = refresh(&house, &client, &token, &[("scope", "orders:read")]).await.json();
     assert_eq!(less["scope"], "orders:read");
@@ -245,7 +254,8 @@ async fn a_confidential_clients_refresh_token_stays_and_is_its_own() {
     let (other, strange) = house.client(ClientKind::Web, |_| {}).await;
     let asking = Asking::of(&client);
     let code = asking.allowed(&mut browser).await.remove("code").unwrap();
-    let form = [("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", asking.verifier.as_str())];
+    let form =
+        [("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", asking.verifier.as_str())];
     let authorization = basic(&client.id.0, &secret);
     let body = house.post_with("/oauth2/token", &form, &[("authorization", &authorization)]).await.json();
     let token = body["refresh_token"].as_str().unwrap();
@@ -311,7 +321,10 @@ async fn a_pushed_request_is_its_clients_and_is_used_up_by_the_code_alone() {
     let answer = brought(&client).allowed(&mut browser).await;
     assert!(answer.contains_key("code"), "{answer:?}");
     assert_eq!(browser.get(&brought(&client).target()).await.status, StatusCode::BAD_REQUEST, "used up");
-    let bad: Vec<_> = form.iter().map(|(name, value)| (*name, if *name == "redirect_uri" { "https://evil.example/" } else { value })).collect();
+    let bad: Vec<_> = form
+        .iter()
+        .map(|(name, value)| (*name, if *name == "redirect_uri" { "https://evil.example/" } else { value }))
+        .collect();
     assert_eq!(house.post_with("/oauth2/par", &bad, &[("authorization", &authorization)]).await.error().0, 400);
 }
 
@@ -327,7 +340,11 @@ async fn a_login_that_is_asked_for_again_is_not_taken_for_granted() {
         Some(browser.get(&back).await.status)
     };
     house.clock.forward(5);
-    for asking in [Asking::of(&client).with("prompt", "login"), Asking::of(&client).with("max_age", "1"), Asking::of(&client).with("max_age", "0")] {
+    for asking in [
+        Asking::of(&client).with("prompt", "login"),
+        Asking::of(&client).with("max_age", "1"),
+        Asking::of(&client).with("max_age", "0"),
+    ] {
         assert_eq!(log_in(&mut browser, &asking).await, Some(StatusCode::OK), "asked again, and then let in");
         house.clock.forward(5);
     }
@@ -351,15 +368,25 @@ async fn a_code_that_names_a_key_is_redeemed_with_it_alone() {
         ("code", code.as_str()),
         ("code_verifier", asking.verifier.as_str()),
     ];
-    let nonce = house.post_with("/oauth2/token", &form, &[("dpop", &thief.proof("POST", "/oauth2/token", now, &json!({})))]).await;
+    let nonce = house
+        .post_with("/oauth2/token", &form, &[("dpop", &thief.proof("POST", "/oauth2/token", now, &json!({})))])
+        .await;
     let nonce = json!({ "nonce": nonce.field("dpop-nonce") });
-    let stolen = house.post_with("/oauth2/token", &form, &[("dpop", &thief.proof("POST", "/oauth2/token", now, &nonce))]).await;
+    let stolen =
+        house.post_with("/oauth2/token", &form, &[("dpop", &thief.proof("POST", "/oauth2/token", now, &nonce))]).await;
     assert_eq!(stolen.error().1, "invalid_grant");
     assert_eq!(house.post("/oauth2/token", &form).await.error().1, "invalid_grant", "nor without a key");
-    let body = house.post_with("/oauth2/token", &form, &[("dpop", &prover.proof("POST", "/oauth2/token", now, &nonce))]).await.json();
+    let body = house
+        .post_with("/oauth2/token", &form, &[("dpop", &prover.proof("POST", "/oauth2/token", now, &nonce))])
+        .await
+        .json();
     assert_eq!(body["token_type"], "DPoP", "{body}");
     let token = body["refresh_token"].as_str().unwrap();
-    assert_eq!(refresh(&house, &client, token, &[]).await.error().1, "invalid_grant", "its refresh tokens are bound too");
+    assert_eq!(
+        refresh(&house, &client, token, &[]).await.error().1,
+        "invalid_grant",
+        "its refresh tokens are bound too"
+    );
     let access = body["access_token"].as_str().unwrap();
     assert_eq!(userinfo(&house, access).await.error().1, "invalid_token", "a bound token is no bearer token");
 }
