@@ -29,6 +29,9 @@ pub(crate) enum Failure {
     /// An address that the configuration takes for an issuer, and the server does not.
     #[error("identity: {0}")]
     Issuer(identity::NotAnIssuer),
+    /// The client secret at a provider is no text.
+    #[error("identity.providers.{0}: the client secret is no text; store it as the provider shows it")]
+    ProviderSecret(String),
     /// The gateway did not start.
     #[error(transparent)]
     Start(#[from] gateway::StartError),
@@ -76,6 +79,7 @@ impl Failure {
             | Self::Store(_)
             | Self::Identity(_)
             | Self::Issuer(_)
+            | Self::ProviderSecret(_)
             | Self::Start(_)
             | Self::Sandbox(_)
             | Self::Certificate(_)

@@ -2,16 +2,18 @@
 
 use std::{
     collections::BTreeSet,
+    pin::Pin,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use bytes::Bytes;
-use config::{Config, MasterKey as Configured, Registration};
+use config::{Config, Link, MasterKey as Configured, Registration, RemoteKeys};
 use gateway::{Answering, SourceUnavailable, Translating, Visitor};
 use http::{Request, Response, StatusCode};
 use identity::{
-    ClientCertificate, Digest, Identity, IdentityError, Issuer, MasterKey, Origin, Purpose, Settings, SystemClock,
+    ClientCertificate, Digest, Identity, IdentityError, Issuer, Linking, MasterKey, Origin, Outgoing, OutgoingError,
+    Provider, ProviderSecret, Purpose, Settings, SystemClock,
 };
 use jose::{JwkSet, jwt::Claims};
 use tokio::runtime::Handle;
@@ -39,6 +41,7 @@ impl Resident {
         };
         let settings = settings(config, served)?;
         let identity = Identity::open(settings, &config.data, master, Arc::new(SystemClock)).await?;
+        identity.connect(Arc::new(Road(served.providers.iter().map(|provider| provider.issuer.clone()).collect())));
         Ok(Some(Self { identity, runtime: Handle::current(), origins: RwLock::default() }))
     }
 
@@ -80,7 +83,39 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
     settings.registration = served.registration == Registration::InitialAccessToken;
     settings.key_rotation = served.rotate_keys;
     settings.templates.clone_from(&served.templates);
+    settings.providers = served.providers.iter().map(provider).collect::<Result<_, _>>()?;
     Ok(settings)
+}
+
+fn provider(served: &config::Provider) -> Result<Provider, Failure> {
+    let config::Provider { name, issuer, client_id, client_secret, link } = served;
+    let secret = str::from_utf8(client_secret).map_err(|_| Failure::ProviderSecret(name.clone()))?;
+    Ok(Provider {
+        name: name.clone(),
+        label: name.clone(),
+        // An identifier has no slash at its end unless the provider's has a path.
+        issuer: issuer.url.to_string().trim_end_matches('/').to_owned(),
+        client_id: client_id.clone(),
+        client_secret: Some(ProviderSecret::new(secret.trim_end().to_owned())),
+        scopes: ["profile", "email"].map(str::to_owned).into(),
+        linking: match link {
+            Link::Existing => Linking::ByTheUser,
+            Link::VerifiedEmail => Linking::ByVerifiedEmail,
+            Link::Create => Linking::NewUser,
+        },
+    })
+}
+
+/// Where the server's own requests go: to the providers that the configuration names, and to public addresses.
+struct Road(Vec<RemoteKeys>);
+
+impl Outgoing for Road {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
+        Box::pin(async move { gateway::send_out(request, &self.0).await.map_err(OutgoingError) })
+    }
 }
 
 impl gateway::Resident for Resident {

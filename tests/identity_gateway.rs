@@ -25,8 +25,10 @@ use serde_json::{Value, json};
 const SOON: Duration = Duration::from_secs(5);
 
 fn gate() -> Gate {
-    gate_with("{ scopes: { \"orders:read\": \"read your orders\" } }", "")
+    gate_with(SERVER, "")
 }
+
+const SERVER: &str = "{ scopes: { \"orders:read\": \"read your orders\", \"orders:write\": \"change your orders\" } }";
 
 fn gate_with(identity: &str, apis: &str) -> Gate {
     Gate::start_in(&[], |origin| {
@@ -63,22 +65,26 @@ apis:
 struct Service {
     id: String,
     secret: String,
+    scope: &'static str,
 }
 
 impl Service {
     fn register(gate: &Gate, more: &[&str]) -> Self {
-        let create =
-            ["client", "create", "-o", "json", "--name", "billing", "--type", "service", "--scope", "orders:read"];
+        Self::with_scope(gate, "orders:read", more)
+    }
+
+    fn with_scope(gate: &Gate, scope: &'static str, more: &[&str]) -> Self {
+        let create = ["client", "create", "-o", "json", "--name", "billing", "--type", "service", "--scope", scope];
         let made: Value = serde_json::from_slice(&gate.command(&[&create, more].concat()).stdout).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        Self { id: text(&made["client"]["id"]), secret: text(&made["secret"]) }
+        Self { id: text(&made["client"]["id"]), secret: text(&made["secret"]), scope }
     }
 
     fn ask(&self, gate: &Gate, more: &str, fields: &[&str]) -> Answer {
         let credentials = STANDARD.encode(format!("{}:{}", self.id, self.secret));
         let authorization = format!("Authorization: Basic {credentials}");
         let own = [authorization.as_str(), "Content-Type: application/x-www-form-urlencoded"];
-        let body = format!("grant_type=client_credentials&scope=orders%3Aread{more}");
+        let body = format!("grant_type=client_credentials&scope={}{more}", self.scope.replace(':', "%3A"));
         wire::request(gate, "POST", "/oauth2/token", &[&own, fields].concat(), &body)
     }
 
@@ -154,7 +160,7 @@ fn a_client_that_is_shut_out_is_refused_within_a_second_and_its_websocket_ends()
          routes: [{{ match: \"GET /live\", websocket: {{ origins: [] }} }}] }}\n",
         echo.address
     );
-    let gate = gate_with("{ scopes: { \"orders:read\": \"read your orders\" } }", &live);
+    let gate = gate_with(SERVER, &live);
     let (service, other) = (Service::register(&gate, &[]), Service::register(&gate, &[]));
     let (token, others) = (service.token(&gate), other.token(&gate));
     assert_eq!(bearer(&gate, "/orders/7", &token).status, 200);
@@ -262,7 +268,7 @@ fn a_route_that_asks_for_a_better_log_in_says_which() {
 fn clients_find_their_way_from_a_refusal_to_a_token() {
     let tools = "  - { name: tools, host: localhost, path: /mcp, mcp: true, upstream: \"http://127.0.0.1:9\", \
                  authenticate: [identity], routes: [{ match: \"POST /mcp\", scopes: [orders:read] }] }\n";
-    let gate = gate_with("{ scopes: { \"orders:read\": \"read your orders\" } }", tools);
+    let gate = gate_with(SERVER, tools);
     let refused = gate.get("/orders/7", &[]);
     assert_eq!(refused.status, 401);
     let pointer = "resource_metadata=\"https://localhost/.well-known/oauth-protected-resource/orders\"";
@@ -289,19 +295,12 @@ fn clients_find_their_way_from_a_refusal_to_a_token() {
     let mcp = wire::request(&gate, "POST", "/mcp", &[], "{}");
     assert!(challenge(&mcp).contains("scope=\"orders:read\""), "{}", mcp.head);
     assert!(challenge(&mcp).contains("oauth-protected-resource/mcp\""), "{}", mcp.head);
-    let poor = Service::register(&gate, &[]);
-    let fields = ["Content-Type: application/x-www-form-urlencoded"];
-    let credentials = STANDARD.encode(format!("{}:{}", poor.id, poor.secret));
-    let fields = [fields[0], &format!("Authorization: Basic {credentials}")].map(str::to_owned);
-    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    let body = "grant_type=client_credentials&resource=https%3A%2F%2Flocalhost%2Fmcp&scope=";
-    let scoped = wire::request(&gate, "POST", "/oauth2/token", &fields, body);
-    if scoped.status == 200 && json_of(&scoped)["scope"].as_str().unwrap_or_default().is_empty() {
-        let authorization = format!("Authorization: Bearer {}", token_of(&scoped));
-        let forbidden = wire::request(&gate, "POST", "/mcp", &[&authorization], "{}");
-        assert_eq!(forbidden.status, 403);
-        assert!(challenge(&forbidden).contains("error=\"insufficient_scope\""), "{}", forbidden.head);
-        assert!(challenge(&forbidden).contains("resource_metadata="), "{}", forbidden.head);
+    let writer = Service::with_scope(&gate, "orders:write", &[]);
+    let authorization = format!("Authorization: Bearer {}", writer.token(&gate));
+    let forbidden = wire::request(&gate, "POST", "/mcp", &[&authorization], "{}");
+    assert_eq!((forbidden.status, forbidden.code().as_str()), (403, "PC-0301"));
+    for part in ["error=\"insufficient_scope\"", "scope=\"orders:read\"", "resource_metadata="] {
+        assert!(challenge(&forbidden).contains(part), "{part}: {}", forbidden.head);
     }
 }
 

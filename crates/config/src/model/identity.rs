@@ -147,7 +147,7 @@ pub enum Readers {
 struct Endpoint(&'static str, &'static str, Readers);
 
 /// What the authorization server answers. The binary's tests hold this against the server's own list.
-const ENDPOINTS: [Endpoint; 25] = [
+const ENDPOINTS: [Endpoint; 27] = [
     Endpoint("GET", "/.well-known/openid-configuration", Readers::Anyone),
     Endpoint("GET", "/.well-known/oauth-authorization-server", Readers::Anyone),
     Endpoint("GET", "/oauth2/jwks", Readers::Anyone),
@@ -162,6 +162,7 @@ const ENDPOINTS: [Endpoint; 25] = [
     Endpoint("POST", "/oauth2/register", Readers::Own),
     Endpoint("GET,PUT,DELETE", "/oauth2/register/{client_id}", Readers::Own),
     Endpoint("GET,POST", "/oauth2/logout", Readers::Own),
+    Endpoint("POST", "/oauth2/logout/confirm", Readers::Own),
     Endpoint("GET,POST", "/logout", Readers::Own),
     Endpoint("GET,POST", "/login", Readers::Own),
     Endpoint("GET,POST", "/login/totp", Readers::Own),
@@ -170,6 +171,7 @@ const ENDPOINTS: [Endpoint; 25] = [
     Endpoint("GET,POST", "/login/external/{provider}", Readers::Own),
     Endpoint("GET", "/login/external/{provider}/return", Readers::Own),
     Endpoint("GET,POST", "/device", Readers::Own),
+    Endpoint("POST", "/device/consent", Readers::Own),
     Endpoint("GET,POST", "/account/{rest*}", Readers::Own),
     Endpoint("GET,POST", "/invitation/{rest*}", Readers::Own),
     Endpoint("GET", "/assets/{rest*}", Readers::Own),

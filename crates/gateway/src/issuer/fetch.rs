@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use config::{Issuer, IssuerKeys, RemoteKeys};
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
@@ -93,10 +93,39 @@ enum Origin {
 }
 
 async fn get(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<Vec<u8>, FetchError> {
-    tokio::time::timeout(TIMEOUT, get_untimed(url, remote, origin)).await.map_err(|_| FetchError::Timeout)?
+    let request = Request::get(url)
+        .header(header::ACCEPT, "application/jwk-set+json, application/json")
+        .body(Bytes::new())
+        .map_err(|_| FetchError::NotMetadata)?;
+    let response = exchange_in_time(request, remote, origin).await?;
+    match response.status() {
+        StatusCode::OK => Ok(response.into_body().to_vec()),
+        status => Err(FetchError::Status(status)),
+    }
 }
 
-async fn get_untimed(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<Vec<u8>, FetchError> {
+/// Sends a request of the authorization server's own, by the rules for keys of issuers: over TLS, to public addresses or
+/// those that `named` allows, without following redirects, bounded in time and size.
+///
+/// # Errors
+/// What went wrong, for the operator.
+pub async fn send_out(request: Request<Bytes>, named: &[RemoteKeys]) -> Result<Response<Bytes>, String> {
+    let of_host = named.iter().find(|remote| remote.url.authority() == request.uri().authority());
+    let unnamed = RemoteKeys { url: request.uri().clone(), ca: None, allow_networks: Vec::new() };
+    let origin = if of_host.is_some() { Origin::Operator } else { Origin::Document };
+    exchange_in_time(request, of_host.unwrap_or(&unnamed), origin).await.map_err(|error| error.to_string())
+}
+
+async fn exchange_in_time(
+    request: Request<Bytes>,
+    remote: &RemoteKeys,
+    origin: Origin,
+) -> Result<Response<Bytes>, FetchError> {
+    tokio::time::timeout(TIMEOUT, connect(request, remote, origin)).await.map_err(|_| FetchError::Timeout)?
+}
+
+async fn connect(request: Request<Bytes>, remote: &RemoteKeys, origin: Origin) -> Result<Response<Bytes>, FetchError> {
+    let url = request.uri().clone();
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let secure = match url.scheme_str() {
         Some("https") => true,
@@ -106,11 +135,11 @@ async fn get_untimed(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<V
     let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let stream = TcpStream::connect(resolve(host, port, remote, origin).await?).await?;
     if !secure {
-        return exchange(url, stream).await;
+        return exchange(request, stream).await;
     }
     let tls = client_config(remote.ca.as_deref(), None).map_err(|error| FetchError::Tls(error.to_string()))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| FetchError::Tls(error.to_string()))?;
-    exchange(url, TlsConnector::from(Arc::new(tls)).connect(name, stream).await?).await
+    exchange(request, TlsConnector::from(Arc::new(tls)).connect(name, stream).await?).await
 }
 
 /// The address to connect to: checked here, and not looked up again.
@@ -133,22 +162,17 @@ fn is_loopback(host: &str) -> bool {
 }
 
 async fn exchange(
-    url: &Uri,
+    mut request: Request<Bytes>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<Vec<u8>, FetchError> {
+) -> Result<Response<Bytes>, FetchError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let target = url.path_and_query().map_or("/", |target| target.as_str());
-    let request = Request::get(target)
-        .header(header::HOST, url.authority().map_or("", |authority| authority.as_str()))
-        .header(header::ACCEPT, "application/jwk-set+json, application/json")
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| FetchError::NotMetadata)?;
-    let response = sender.send_request(request).await?;
-    if response.status() != StatusCode::OK {
-        return Err(FetchError::Status(response.status()));
-    }
-    let body = Limited::new(response.into_body(), MAX_BYTES).collect().await.map_err(|_| FetchError::Body)?;
+    let url = request.uri().clone();
+    let host = url.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
+    request.headers_mut().insert(header::HOST, host.ok_or(FetchError::NotMetadata)?);
+    *request.uri_mut() = url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")).into();
+    let (head, body) = sender.send_request(request.map(Full::new)).await?.into_parts();
+    let body = Limited::new(body, MAX_BYTES).collect().await.map_err(|_| FetchError::Body)?;
     connection.abort();
-    Ok(body.to_bytes().to_vec())
+    Ok(Response::from_parts(head, body.to_bytes()))
 }

@@ -18,6 +18,8 @@ use config::{Issuer, IssuerKeys, IssuerName};
 use jose::JwkSet;
 use tokio::sync::Mutex;
 
+pub use fetch::send_out;
+
 use crate::{resident::Resident, watch::unix_now};
 
 /// Seconds between two fetches that callers can cause (limits: issuer's JWKS endpoint).
