@@ -103,6 +103,9 @@ fn named(name: &str, email: &str) -> NewUser {
     NewUser { email: Some(email.into()), email_verified: true, ..NewUser::named(name) }
 }
 
+/// What a provider says otherwise.
+type Change = fn(&str, String) -> String;
+
 #[tokio::test]
 async fn a_user_connects_an_account_and_then_logs_in_with_it() {
     let both = Both::open(Linking::ByTheUser, as_it_is).await;
@@ -213,7 +216,7 @@ async fn an_answer_that_comes_late_is_refused() {
 
 #[tokio::test]
 async fn a_provider_that_says_what_it_must_not_lets_nobody_in() {
-    let changes: [(&str, fn(&str, String) -> String); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("another issuer's document", |path, body| match path {
             "/.well-known/openid-configuration" => body.replace(ELSEWHERE, "https://evil.example"),
             _ => body,

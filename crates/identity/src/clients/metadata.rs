@@ -114,11 +114,9 @@ impl Registration {
             }
         };
         match self.token_endpoint_auth_method.as_deref() {
-            None if kind.is_confidential() => Ok(Authentication::SecretBasic),
-            None => Ok(Authentication::None),
+            None | Some("client_secret_basic") if kind.is_confidential() => Ok(Authentication::SecretBasic),
             Some("none") if kind == ClientKind::Service => Err(wrong("a service authenticates")),
-            Some("none") => Ok(Authentication::None),
-            Some("client_secret_basic") if kind.is_confidential() => Ok(Authentication::SecretBasic),
+            None | Some("none") => Ok(Authentication::None),
             Some("client_secret_post") if kind.is_confidential() => Ok(Authentication::SecretPost),
             Some("private_key_jwt") => checked(Authentication::PrivateKeyJwt { jwks: jwks()? }),
             Some("tls_client_auth") => {

@@ -16,7 +16,7 @@ use crate::{
 
 /// What became of a code.
 pub(crate) enum Redemption {
-    Given(Grant, CodeBinding),
+    Given(Box<Grant>, CodeBinding),
     Refused(Problem),
     Unknown,
     UsedBefore(GrantId),
@@ -24,7 +24,7 @@ pub(crate) enum Redemption {
 
 /// What became of a refresh token.
 pub(crate) enum Refreshed {
-    Given(Grant),
+    Given(Box<Grant>),
     Refused(Problem),
     Unknown,
     Reused(GrantId),
@@ -103,7 +103,7 @@ impl Database {
             insert_refresh(&mut write, first, &grant, &binding, now).await?;
         }
         write.commit().await?;
-        Ok(Redemption::Given(grant, bound))
+        Ok(Redemption::Given(Box::new(grant), bound))
     }
 
     /// Uses a refresh token, if `check` lets it. `next` takes its place; the same `next` again within the grace.
@@ -137,7 +137,7 @@ impl Database {
             insert_refresh(&mut write, next, &grant, &bound, now).await?;
         }
         write.commit().await?;
-        Ok(Refreshed::Given(grant))
+        Ok(Refreshed::Given(Box::new(grant)))
     }
 
     /// The grant of a refresh token, live or not.

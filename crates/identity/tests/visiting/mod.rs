@@ -128,7 +128,7 @@ impl Answer {
 impl Browser {
     pub async fn get(&mut self, path: &str) -> Answer {
         let answer = self.send("GET", path, String::new()).await;
-        self.page = answer.body.clone();
+        self.page.clone_from(&answer.body);
         answer
     }
 
@@ -145,7 +145,7 @@ impl Browser {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let answer = self.send("POST", action, body).await;
         if !answer.body.is_empty() {
-            self.page = answer.body.clone();
+            self.page.clone_from(&answer.body);
         }
         answer
     }
