@@ -90,7 +90,9 @@ impl Limiter {
                 let demand = self.demand(limits, first, &who);
                 let mut asked = Asked::new(limits, first, demand);
                 asked.push(first, demand);
-                others.iter().for_each(|rule| asked.push(rule, self.demand(limits, rule, &who)));
+                for rule in others {
+                    asked.push(rule, self.demand(limits, rule, &who));
+                }
                 self.count(record, &asked, Taken::default())?;
             }
         }

@@ -34,10 +34,9 @@ impl Broken {
             Self::ClosedEarly => "closed_early",
             Self::NotHttp(_) => "not_http",
             Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => "closed_early",
-            Self::Io(_) | Self::Body(_) | Self::NoRequest => "connection_broke",
             Self::Http2(error) if error.is_parse() => "not_http",
             Self::Http2(error) if error.is_incomplete_message() || error.is_closed() => "closed_early",
-            Self::Http2(_) => "connection_broke",
+            Self::Io(_) | Self::Body(_) | Self::NoRequest | Self::Http2(_) => "connection_broke",
         }
     }
 }

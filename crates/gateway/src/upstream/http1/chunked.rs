@@ -104,8 +104,11 @@ fn size(line: &[u8]) -> Result<u64, Broken> {
 mod tests {
     use super::*;
 
-    /// All data of a body that comes in pieces, and what is left behind it.
-    fn read(pieces: &[&[u8]]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Broken> {
+    /// All data of a body, and what is left behind it.
+    type Whole = (Vec<u8>, Vec<u8>);
+
+    /// Reads a body that comes in pieces.
+    fn read(pieces: &[&[u8]]) -> Result<Option<Whole>, Broken> {
         let (mut chunked, mut input, mut data) = (Chunked::new(), BytesMut::new(), Vec::new());
         for piece in pieces {
             input.extend_from_slice(piece);

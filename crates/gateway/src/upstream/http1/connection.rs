@@ -377,8 +377,8 @@ mod tests {
         (Connection::new(Box::new(near), Reached::nowhere()), far)
     }
 
-    fn get() -> Option<Request<Inbound>> {
-        Some(Request::get("/a").header(header::HOST, "a").body(Inbound::none()).unwrap())
+    fn get() -> Request<Inbound> {
+        Request::get("/a").header(header::HOST, "a").body(Inbound::none()).unwrap()
     }
 
     /// Reads up to the end of a head.
@@ -411,7 +411,7 @@ mod tests {
             server
         });
         for expected in ["one", "two"] {
-            let answer = connection.send(&mut get()).await.unwrap();
+            let answer = connection.send(&mut Some(get())).await.unwrap();
             assert_eq!((answer.status(), answer.headers().get("x")), (StatusCode::OK, None));
             assert!(!connection.is_usable(), "its body is to come");
             assert_eq!(body_of(&mut connection).await.unwrap(), expected.as_bytes());
@@ -425,7 +425,7 @@ mod tests {
     async fn what_came_before_the_request_is_not_its_answer() {
         let (mut connection, mut server) = connection();
         server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-        let mut request = get();
+        let mut request = Some(get());
         assert!(connection.send(&mut request).await.is_err());
         assert!(request.is_some() && !connection.heard(), "it may go to another server");
         drop(connection);
@@ -438,7 +438,7 @@ mod tests {
     async fn a_request_that_was_sent_does_not_come_back() {
         let (mut connection, mut server) = connection();
         let reads = tokio::spawn(async move { head_of(&mut server).await });
-        let mut request = get();
+        let mut request = Some(get());
         assert!(matches!(connection.send(&mut request).await, Err(Broken::ClosedEarly)));
         assert!(request.is_none() && reads.await.is_ok());
     }
@@ -451,7 +451,7 @@ mod tests {
             server.write_all(b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await.unwrap();
             server
         });
-        assert_eq!(connection.send(&mut get()).await.unwrap().status(), StatusCode::NO_CONTENT);
+        assert_eq!(connection.send(&mut Some(get())).await.unwrap().status(), StatusCode::NO_CONTENT);
         assert!(connection.is_over() && !connection.is_usable());
     }
 
@@ -479,7 +479,7 @@ mod tests {
                 let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
                 server.write_all(answer.as_bytes()).await.unwrap();
             });
-            connection.send(&mut get()).await.unwrap();
+            connection.send(&mut Some(get())).await.unwrap();
             assert!(matches!(body_of(&mut connection).await, Err(Broken::ClosedEarly)), "{fields}");
         }
     }
@@ -491,7 +491,7 @@ mod tests {
             head_of(&mut server).await;
             server.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.unwrap();
         });
-        connection.send(&mut get()).await.unwrap();
+        connection.send(&mut Some(get())).await.unwrap();
         assert_eq!(body_of(&mut connection).await.unwrap(), b"hello");
         assert!(!connection.is_usable());
     }

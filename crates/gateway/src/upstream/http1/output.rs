@@ -63,6 +63,8 @@ impl Output {
     {
         let written = if self.data.is_empty() && self.end.is_empty() {
             Pin::new(stream).poll_write(cx, self.lines())
+        } else if self.lines.is_empty() && self.end.is_empty() {
+            Pin::new(stream).poll_write(cx, &self.data)
         } else {
             let pieces = [IoSlice::new(self.lines()), IoSlice::new(&self.data), IoSlice::new(self.end)];
             write_joined(stream, cx, &pieces)

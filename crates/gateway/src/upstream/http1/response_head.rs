@@ -88,7 +88,7 @@ fn parse(head: &Bytes, mut headers: HeaderMap, is_head: bool) -> Result<Head, Br
         }
     }
     let ending = said.ending(status, is_head)?;
-    let keeps_alive = said.keeps_alive && !matches!(ending, Ending::Closed | Ending::Switched);
+    let keeps_alive = said.afterwards == Afterwards::KeptAlive && !matches!(ending, Ending::Closed | Ending::Switched);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -100,8 +100,17 @@ struct Said {
     is_1_1: bool,
     length: Option<u64>,
     chunked: bool,
-    keeps_alive: bool,
-    closes: bool,
+    afterwards: Afterwards,
+}
+
+/// What becomes of the connection after the message (RFC 9112 §9.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Afterwards {
+    KeptAlive,
+    /// The version does not keep it, and nothing was said.
+    Ended,
+    /// It was said, and nothing else counts.
+    Closed,
 }
 
 /// Whether a field is kept.
@@ -115,7 +124,8 @@ enum Kept {
 impl Said {
     fn of_version(minor: Option<u8>) -> Self {
         let is_1_1 = minor == Some(1);
-        Self { is_1_1, length: None, chunked: false, keeps_alive: is_1_1, closes: false }
+        let afterwards = if is_1_1 { Afterwards::KeptAlive } else { Afterwards::Ended };
+        Self { is_1_1, length: None, chunked: false, afterwards }
     }
 
     fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<Kept, Broken> {
@@ -138,13 +148,14 @@ impl Said {
         Ok(Kept::Yes)
     }
 
-    /// RFC 9112 §9.3.
     fn note_connection(&mut self, value: &HeaderValue) {
         for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            self.closes |= option.eq_ignore_ascii_case(b"close");
-            self.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            if option.eq_ignore_ascii_case(b"close") {
+                self.afterwards = Afterwards::Closed;
+            } else if self.afterwards == Afterwards::Ended && option.eq_ignore_ascii_case(b"keep-alive") {
+                self.afterwards = Afterwards::KeptAlive;
+            }
         }
-        self.keeps_alive &= !self.closes;
     }
 
     fn ending(&self, status: StatusCode, is_head: bool) -> Result<Ending, Broken> {
