@@ -53,6 +53,7 @@ impl Resident {
     /// Watches for changes by other processes, for as long as the runtime runs.
     pub(crate) fn follow(self: &Arc<Self>) {
         tokio::spawn(self.identity.clone().follow());
+        tokio::spawn(self.identity.clone().clean());
         let resident = Arc::clone(self);
         tokio::spawn(async move {
             let mut seen = None;

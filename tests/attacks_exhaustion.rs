@@ -1,4 +1,6 @@
-//! Rows I of the attack catalogue: what a client may not use up. Each prints what it cost, and what bystanders noticed.
+//! Rows I of the attack catalogue: what a client may not use up. Each prints a row: how often it ran, by how much resident
+//! memory grew at its peak, the bystander's median and 99th percentile before and during it, and how often that one asked.
+//! `cargo xtask soak exhaustion` runs each for seconds on a release, and judges those times.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
 
 mod running;
@@ -6,13 +8,15 @@ mod running;
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
 };
 
 use running::{
     Gate,
+    bystander::endured,
+    echo::{Echo, handshake, masked},
     http2::{self, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Outcome, RST_STREAM, SETTINGS},
     wire,
 };
@@ -21,38 +25,6 @@ const PING: u8 = 6;
 
 const OPEN: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/open")];
-
-/// Runs an attack on a gateway while a bystander asks; memory must hardly grow, and the bystander must be answered.
-fn endured(name: &str, gate: &Gate, attack: impl FnOnce()) {
-    let ask = |connection: &mut wire::Connection| {
-        let begun = Instant::now();
-        let request = b"GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        assert_eq!(connection.exchange(request).status, 200);
-        begun.elapsed()
-    };
-    let percentile = |mut took: Vec<Duration>| {
-        took.sort();
-        took[(took.len() * 99 / 100).min(took.len() - 1)]
-    };
-    let mut bystander = wire::Connection::open(gate);
-    let calm = percentile((0..200).map(|_| ask(&mut bystander)).collect());
-    let (before, stop) = (gate.resident_kib(), AtomicBool::new(false));
-    let during = thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let mut took = vec![ask(&mut bystander)];
-            while !stop.load(Ordering::Relaxed) {
-                took.push(ask(&mut bystander));
-            }
-            took
-        });
-        attack();
-        stop.store(true, Ordering::Relaxed);
-        percentile(asking.join().unwrap())
-    });
-    let grown = gate.peak_kib().saturating_sub(before);
-    println!("{name}: {grown} KiB more at the peak; bystanders' p99 {calm:?} before, {during:?} during");
-    assert!(grown < 16 << 10, "{name}: resident memory grew by {grown} KiB");
-}
 
 /// Whether a connection ended, with GOAWAY if a word was said at all.
 fn is_ended(connection: &mut http2::Connection) -> bool {
@@ -165,26 +137,84 @@ fn i95_slow_heads_bodies_and_readers_are_closed_on_time() {
     let post = format!(
         "POST /orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 100000\r\n\r\n"
     );
-    closes("a slow head", b"GET /open HTTP/1.1\r\nHost: localhost\r\n", b"A");
-    closes("a slow body", post.as_bytes(), b"a");
-    closes("silence", b"", b"");
-    // An answer of 8 MiB into a window of nothing.
-    let mut connection = http2::Connection::open(&gate);
-    connection.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
-    let token = format!("Bearer {token}");
-    connection.request(
-        1,
-        &[
-            (":method", "GET"),
-            (":scheme", "https"),
-            (":authority", "localhost"),
-            (":path", "/orders/download-8"),
-            ("authorization", &token),
-        ],
-    );
-    assert!(
-        matches!(connection.outcome(1), Outcome::GoneAway(_) | Outcome::Closed),
-        "a window of nothing is waited for"
-    );
+    let bearer = format!("Bearer {token}");
+    endured("slow heads, bodies and readers", &gate, || {
+        closes("a slow head", b"GET /open HTTP/1.1\r\nHost: localhost\r\n", b"A");
+        closes("a slow body", post.as_bytes(), b"a");
+        closes("silence", b"", b"");
+        // An answer of 8 MiB into a window of nothing.
+        let mut connection = http2::Connection::open(&gate);
+        connection.frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        connection.request(
+            1,
+            &[
+                (":method", "GET"),
+                (":scheme", "https"),
+                (":authority", "localhost"),
+                (":path", "/orders/download-8"),
+                ("authorization", bearer.as_str()),
+            ],
+        );
+        assert!(
+            matches!(connection.outcome(1), Outcome::GoneAway(_) | Outcome::Closed),
+            "a window of nothing is waited for"
+        );
+    });
     assert_eq!(gate.get("/open", &[]).status, 200);
+}
+
+/// A Close frame of the gateway with 1009, message too big (RFC 6455 §7.4.1).
+const TOO_BIG: [u8; 4] = [0x88, 2, 0x03, 0xF1];
+
+#[test]
+fn i98_messages_of_a_websocket_without_end_are_ended() {
+    let echo = Echo::start();
+    let gate = Gate::start_with_apis(&echo.api(", websocket: { origins: [\"https://app.example\"] }"));
+    let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
+    let fragments = [masked(1, b"a"), masked(0, b"a").repeat(1_000_000)].concat();
+    // One frame that says it has 2^62 bytes.
+    let huge = [&[0x82, 0xFF, 0x40][..], &[0; 7], &[0; 4], &[b'a'; 1_000]].concat();
+    for (name, bytes) in [("fragments", fragments), ("a frame", huge)] {
+        endured(&format!("WebSocket, {name}"), &gate, || {
+            let mut connection = wire::Connection::open(&gate);
+            let head = connection.switch(handshake(&token).as_bytes());
+            assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+            // A gateway that has heard enough closes.
+            let _ = connection.send(&bytes);
+            assert!(connection.read_to_end().ends_with(&TOO_BIG), "{name}");
+        });
+    }
+}
+
+#[test]
+fn i98_handshakes_of_websockets_with_too_much_or_too_often_cost_nothing() {
+    let echo = Echo::start();
+    let gate = Gate::start_with_apis(&echo.api(", websocket: { origins: [\"https://app.example\"] }"));
+    let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
+    endured("WebSocket, fields", &gate, || {
+        for fields in [
+            "X: y\r\n".repeat(10_000),
+            format!("X: {}\r\n", "y".repeat(1 << 20)),
+            "Sec-WebSocket-Extensions: a\r\n".repeat(101),
+        ] {
+            let answer = wire::raw(&gate, handshake(&format!("{token}{fields}")).as_bytes());
+            assert!(matches!(answer.status, 0 | 431), "{}", answer.status);
+        }
+    });
+    assert_eq!(echo.asked.load(Ordering::SeqCst), 0, "the origin was asked");
+    let connections = || {
+        let page = gate.monitor("/metrics", "localhost");
+        page.lines().find_map(|line| line.strip_prefix("portcullis_connections ")?.parse::<u64>().ok()).unwrap()
+    };
+    endured("WebSocket, handshakes", &gate, || {
+        for _ in 0..100 {
+            let head = wire::Connection::open(&gate).switch(handshake(&token).as_bytes());
+            assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+        }
+    });
+    let begun = Instant::now();
+    while connections() > 1 {
+        assert!(begun.elapsed() < wire::PATIENCE, "{} connections are left", connections());
+        thread::sleep(Duration::from_millis(20));
+    }
 }

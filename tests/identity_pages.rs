@@ -5,7 +5,7 @@ mod running;
 
 use running::{Answer, Gate, wire};
 
-const PAGES: [&str; 3] = ["/login", "/login/passkey", "/invitation/nobodys"];
+const PAGES: [&str; 3] = ["/login", "/login/passkey", "/invitation/open?link=nobodys"];
 
 fn gate() -> Gate {
     Gate::start_in(&[], |_| {

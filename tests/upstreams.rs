@@ -200,7 +200,7 @@ fn retries_cannot_double_the_load_of_servers_in_trouble() {
 #[test]
 fn l4_a_hung_upstream_is_full_at_its_limit_and_slows_no_other() {
     let backends = [Backend::start(0)];
-    let gate = gate(&format!("{}, max_requests: 20", servers(&backends)));
+    let gate = gate(&format!("{}, max_requests: 20, max_wait: 10ms", servers(&backends)));
     backends[0].becomes(Mood::Hangs);
     let get = b"GET /balanced/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     thread::scope(|scope| {
@@ -222,6 +222,45 @@ fn l4_a_hung_upstream_is_full_at_its_limit_and_slows_no_other() {
     });
     // Requests that ended left their places.
     until("the places came free", || count(&gate, "active_requests") == 0);
+}
+
+#[test]
+fn l4_a_client_who_asks_once_is_served_while_a_crowd_fills_the_upstream_and_its_queue() {
+    let backends = [Backend::start(0)];
+    // The trusted proxy is whoever asks, so that there are two clients.
+    let upstream = format!(
+        "{}, max_requests: 4, max_waiting: 8, max_wait: 10s, health: {{ path: /healthz, every: 100ms }}",
+        servers(&backends)
+    );
+    let gate = Gate::start_with_apis(&(apis(&upstream, "20s") + "trusted_proxies: [127.0.0.0/8]\n"));
+    let get = |connection: &mut wire::Connection, client: &str| {
+        let request = format!("GET /balanced/a HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\n\r\n");
+        connection.exchange(request.as_bytes())
+    };
+    let (stop, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (single, checks) = thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                let mut connection = wire::Connection::open(&gate);
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = get(&mut connection, "192.0.2.1");
+                    assert!(answer.status == 200 || answer.code() == "PC-0504", "{}", answer.body);
+                    refused.fetch_add(usize::from(answer.status == 503), Ordering::Relaxed);
+                }
+            });
+        }
+        until("the queue was full", || refused.load(Ordering::Relaxed) > 100);
+        let mut connection = wire::Connection::open(&gate);
+        let single: Vec<u16> = (0..50).map(|_| get(&mut connection, "192.0.2.2").status).collect();
+        let before = backends[0].checks();
+        until("health was checked", || backends[0].checks() > before + 2);
+        assert!(gate.monitor("/readyz", "localhost").contains("200 OK"));
+        stop.store(true, Ordering::Relaxed);
+        (single, backends[0].checks() - before)
+    });
+    assert_eq!(single, [200; 50], "the crowd starved the single client");
+    assert!(checks > 2 && count(&gate, "waited_total") > 100);
+    until("the places came free", || count(&gate, "active_requests") == 0 && count(&gate, "waiting_requests") == 0);
 }
 
 #[test]

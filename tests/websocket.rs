@@ -10,29 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use running::{Gate, echo::Echo, wire};
+use running::{
+    Gate,
+    echo::{Echo, handshake, masked},
+    wire,
+};
 
 fn gate(echo: &Echo, rules: &str) -> Gate {
-    let api = format!(
-        "  - {{ name: live, host: localhost, path: /live, upstream: \"http://{}\", authenticate: [jwt: corp, api_key, client_certificate], \
-         routes: [{{ match: \"GET /live\", scopes: [orders:read]{rules} }}] }}\n",
-        echo.address
-    );
-    Gate::start_with_apis(&api)
+    Gate::start_with_apis(&echo.api(rules))
 }
 
 const RULES: &str = ", websocket: { origins: [\"https://app.example\"] }";
 
-fn ask(fields: &str) -> String {
-    format!(
-        "GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
-    )
-}
-
 fn open(gate: &Gate, credential: &str) -> wire::Connection {
     let mut connection = wire::Connection::open(gate);
-    let head = connection.switch(ask(credential).as_bytes());
+    let head = connection.switch(handshake(credential).as_bytes());
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     assert!(head.to_ascii_lowercase().contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
     connection
@@ -40,7 +32,7 @@ fn open(gate: &Gate, credential: &str) -> wire::Connection {
 
 fn closes_within(connection: &mut wire::Connection, limit: Duration) {
     let begun = Instant::now();
-    while connection.echo(b"still there?").is_some() {
+    while connection.echo(&masked(0x82, b"still there?")).is_some() {
         assert!(begun.elapsed() < limit, "the tunnel is still open");
         thread::sleep(Duration::from_millis(20));
     }
@@ -52,8 +44,8 @@ fn bytes_flow_both_ways_after_the_upstreams_101() {
     let gate = gate(&echo, RULES);
     let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
     let mut connection = open(&gate, &token);
-    for size in [1, 100, 200_000] {
-        let sent = vec![b'x'; size];
+    for count in [1, 100, 2_000] {
+        let sent = masked(0x82, &[b'x'; 100]).repeat(count);
         assert_eq!(connection.echo(&sent).unwrap(), sent);
     }
 }
@@ -63,7 +55,7 @@ fn c46_a_foreign_origin_or_no_credential_is_refused_before_any_101() {
     let echo = Echo::start();
     let gate = gate(&echo, RULES);
     let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
-    let status = |fields: &str| wire::Connection::open(&gate).exchange(ask(fields).as_bytes());
+    let status = |fields: &str| wire::Connection::open(&gate).exchange(handshake(fields).as_bytes());
     assert_eq!(status("").code(), "PC-0201");
     for origin in
         ["https://evil.example", "null", "https://app.example.evil", "HTTPS://app.example", "https://app.example:444"]
@@ -81,7 +73,7 @@ fn a_route_without_rules_passes_no_upgrade_on() {
     let echo = Echo::start();
     let gate = gate(&echo, "");
     let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:read"));
-    let answer = wire::Connection::open(&gate).exchange(ask(&token).as_bytes());
+    let answer = wire::Connection::open(&gate).exchange(handshake(&token).as_bytes());
     assert_eq!((answer.status, answer.body.as_str()), (200, "plain"));
 }
 
@@ -92,14 +84,9 @@ fn e67_a_websocket_closes_when_its_key_is_revoked() {
     let (id, key) = gate.key("orders:read");
     let mut connection = open(&gate, &format!("X-API-Key: {key}\r\n"));
     thread::sleep(Duration::from_millis(1200));
-    assert!(connection.echo(b"alive").is_some());
+    assert!(connection.echo(&masked(0x82, b"alive")).is_some());
     gate.command(&["key", "revoke", &id]);
     closes_within(&mut connection, Duration::from_secs(1));
-}
-
-/// A frame of a client, whose mask changes nothing.
-fn masked(head: u8, payload: &[u8]) -> Vec<u8> {
-    [&[head, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0], payload].concat()
 }
 
 #[test]
@@ -138,7 +125,7 @@ fn a_websocket_closes_when_its_token_expires_or_its_route_goes() {
     let mut expiring = open(&gate, &format!("Authorization: Bearer {short}\r\n"));
     let mut staying = open(&gate, &format!("Authorization: Bearer {}\r\n", gate.token("orders:read")));
     closes_within(&mut expiring, Duration::from_secs(6));
-    assert!(staying.echo(b"alive").is_some());
+    assert!(staying.echo(&masked(0x82, b"alive")).is_some());
     let file = gate.folder.path().join("portcullis.yaml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("scopes: [orders:read], websocket", "scopes: [orders:admin], websocket")).unwrap();

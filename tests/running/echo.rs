@@ -33,6 +33,28 @@ impl Echo {
         });
         Self { address, asked }
     }
+
+    /// An API of the gateway's configuration, `/live`, that this origin serves; with more keys of its route.
+    pub fn api(&self, rules: &str) -> String {
+        format!(
+            "  - {{ name: live, host: localhost, path: /live, upstream: \"http://{}\", authenticate: [jwt: corp, api_key, client_certificate], \
+             routes: [{{ match: \"GET /live\", scopes: [orders:read]{rules} }}] }}\n",
+            self.address
+        )
+    }
+}
+
+/// A client's request for a `WebSocket` at `/live`.
+pub fn handshake(fields: &str) -> String {
+    format!(
+        "GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
+    )
+}
+
+/// A frame of a client, whose mask changes nothing.
+pub fn masked(head: u8, payload: &[u8]) -> Vec<u8> {
+    [&[head, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0], payload].concat()
 }
 
 fn echo(mut stream: TcpStream) {

@@ -1,10 +1,12 @@
 //! A real gateway between a test and a recording origin: the binary, on free ports, in a folder of its own.
 
 pub mod backend;
+pub mod bystander;
 pub mod countries;
 pub mod echo;
 pub mod http2;
 pub mod issuer;
+pub mod load;
 pub mod origin;
 pub mod process;
 pub mod python;
@@ -178,6 +180,11 @@ impl Gate {
     /// Processor time that the gateway has used so far.
     pub fn processor_time(&self) -> std::time::Duration {
         self.process.processor_time()
+    }
+
+    /// Files, sockets and the like that the gateway has open.
+    pub fn descriptors(&self) -> usize {
+        self.process.descriptors()
     }
 
     /// Resident memory now.

@@ -82,6 +82,11 @@ impl Process {
         fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap()
     }
 
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Processor time so far, in all threads.
     pub fn processor_time(&self) -> Duration {
         let stat = self.file("stat");

@@ -119,6 +119,11 @@ impl Connection {
         String::from_utf8(head).unwrap()
     }
 
+    /// Sends bytes, unless the connection is closed.
+    pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
     /// Sends bytes and reads as many; `None` once the connection is closed.
     pub fn echo(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut back = vec![0; bytes.len()];

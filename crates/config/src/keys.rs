@@ -110,6 +110,8 @@ pub(crate) static UPSTREAM: Shape = Shape {
         key("connect_timeout", Kind::Text),
         key("max_idle", Kind::Whole),
         key("max_requests", Kind::Whole),
+        key("max_waiting", Kind::Whole),
+        key("max_wait", Kind::Text),
         key("balance", Kind::TextOr(&BALANCE)),
         key("ejection", Kind::Object(&EJECTION)),
         key("health", Kind::Object(&HEALTH)),
@@ -226,6 +228,7 @@ pub(crate) static LIMITS: Shape = Shape {
         key("token_bytes", Kind::Text),
         key("buckets", Kind::Whole),
         key("memory", Kind::Text),
+        key("held_bodies", Kind::Text),
         key("failed_authentication", Kind::Object(&FAILED_AUTHENTICATION)),
     ],
 };

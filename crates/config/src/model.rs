@@ -308,6 +308,9 @@ pub struct GlobalLimits {
     /// Bytes that the process may take: new connections are shed past 85 %, requests refused past 95 %. `None` is the
     /// cgroup's limit, if there is one.
     pub memory: Option<u64>,
+    /// Bytes of bodies that are held whole to be judged, all together (503). `None` is a quarter of the memory budget, or
+    /// 256 MiB where there is none.
+    pub held_bodies: Option<u64>,
     /// Failed authentication.
     pub failed_authentication: FailedAuthentication,
 }

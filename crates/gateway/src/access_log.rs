@@ -123,6 +123,8 @@ pub(crate) struct Record {
     gate: Arc<Gate>,
     peer: Arc<Peer>,
     started: Instant,
+    /// When the clock was read last.
+    now: Instant,
     method: Method,
     path: Option<String>,
     host: Option<String>,
@@ -226,6 +228,7 @@ impl Record {
     pub(crate) fn begin<B>(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<B>) -> Box<Self> {
         peer.pulse.request_began();
         let request_id = gate.ids.next();
+        let started = Instant::now();
         let tracer = gate.snapshot.tracer.as_ref();
         let place = tracer.map(|tracer| {
             let told = Some(request.headers()).filter(|_| gate.snapshot.continues_trace(peer));
@@ -235,7 +238,8 @@ impl Record {
             request_id,
             gate: Arc::clone(gate),
             peer: Arc::clone(peer),
-            started: Instant::now(),
+            started,
+            now: started,
             method: request.method().clone(),
             path: None,
             host: None,
@@ -275,11 +279,21 @@ impl Record {
 
     /// Notes the time.
     pub(crate) fn passed(&mut self, stage: Stage) {
-        self.marks.passed(stage, self.started);
+        self.now = Instant::now();
+        self.marks.passed(stage, self.now.saturating_duration_since(self.started));
+    }
+
+    /// The same, for a stage that may have had nothing to do: then it took no time, and no clock is read.
+    pub(crate) fn passed_if(&mut self, worked: bool, stage: Stage) {
+        if worked {
+            self.passed(stage);
+        } else {
+            self.marks.passed(stage, self.now.saturating_duration_since(self.started));
+        }
     }
 
     pub(crate) fn identified(&mut self, identified: &Identified) {
-        self.passed(Stage::Authenticate);
+        self.passed_if(matches!(identified.identity, Identity::Known(_)), Stage::Authenticate);
         self.nonce.clone_from(&identified.nonce);
         if let Identity::Known(caller) = &identified.identity {
             self.caller = Some(Arc::clone(caller));

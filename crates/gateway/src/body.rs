@@ -22,7 +22,10 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use crate::{access_log::Record, upstream::PooledBody};
+use crate::{
+    access_log::Record,
+    upstream::{Broken, PooledBody},
+};
 
 /// Time before the minimum rate of a request body counts (limits: body minimum rate).
 const RATE_GRACE: Duration = Duration::from_secs(5);
@@ -102,6 +105,11 @@ impl Inbound {
         let mut body = Self::none();
         body.held = Some(bytes).filter(|bytes| !bytes.is_empty());
         body
+    }
+
+    /// The body, if it was read whole before.
+    pub(crate) fn take_held(&mut self) -> Option<Bytes> {
+        self.held.take()
     }
 
     /// Lets `max_body` bytes pass, at `minimum_rate` bytes a second or faster.
@@ -254,9 +262,9 @@ impl Outbound {
 
 impl Body for Outbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let polled = match &mut self.source {
             Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),

@@ -111,7 +111,8 @@ fn remove_disclosures(headers: &mut HeaderMap) {
     }
 }
 
-fn discloses(name: &str) -> bool {
+/// Whether a field of this name tells more than an answer may.
+pub(crate) fn discloses(name: &str) -> bool {
     is_disclosing(name)
         || (name.starts_with(['a', 'p', 'x']) && DISCLOSING_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
 }

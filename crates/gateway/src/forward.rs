@@ -7,18 +7,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ur
 use crate::{
     access_log::Record,
     authenticate::Identity,
-    authorize::{self, Authorized},
+    authorize::Authorized,
     body::{BodyFault, Inbound, Outbound},
     canonical::{Canonical, Host, strip_for_upstream},
     contract::Expected,
     gate::Gate,
+    limit,
     listen::Peer,
     recent::Stage,
     refusal::Refusal,
     route::Route,
     traces,
     tunnel::{self, Guest},
-    upstream::{Errand, PooledBody, SendError, Sender},
+    upstream::{Errand, PooledBody, Pools, SendError, Sender},
     watch::unix_now,
 };
 
@@ -40,14 +41,20 @@ pub(crate) async fn forward(
 ) -> Result<Response<Outbound>, Refusal> {
     let Authorized { mut canonical, route, identity, .. } = authorized;
     let key = key(gate, peer, &canonical, &route, &identity);
+    let client = client(gate, peer, &canonical, &identity);
     if route.rule.websocket.is_some()
         && let Some(wish) = canonical.wish.take()
     {
         tunnel::check_origin(&route, &canonical.headers)?;
-        let guest = Guest { peer: Arc::clone(peer), canonical: canonical.again(), identity: identity.clone() };
+        let guest = Guest {
+            peer: Arc::clone(peer),
+            canonical: canonical.again(),
+            identity: identity.clone(),
+            largest_message: route.rule.max_body,
+        };
         let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
         tunnel::ask_upstream(request.headers_mut());
-        let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key))).await?;
+        let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key, client))).await?;
         record.passed(Stage::Upstream);
         return match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
@@ -55,7 +62,7 @@ pub(crate) async fn forward(
         };
     }
     let expected = Expected::of(&mut canonical, &route);
-    let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key);
+    let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key, client);
     let response = send(gate, &route, record, &mut errand).await?;
     record.passed(Stage::Upstream);
     // Nobody asked for another protocol.
@@ -65,7 +72,7 @@ pub(crate) async fn forward(
     match expected {
         None => Ok(from_upstream(response)),
         Some(expected) => {
-            let mut response = Box::pin(expected.hold(record, response)).await?;
+            let mut response = Box::pin(expected.hold(gate, record, response)).await?;
             strip_hop_by_hop(response.headers_mut());
             Ok(response)
         }
@@ -92,6 +99,16 @@ fn key(gate: &Gate, peer: &Peer, canonical: &Canonical, route: &Route, identity:
     gate.pools.key(route.api_index, &Sender { headers: &canonical.headers, client, address: peer.address.ip() })
 }
 
+/// Whose request it is where clients share scarce places: one authenticated client's, or one address's.
+fn client(gate: &Gate, peer: &Peer, canonical: &Canonical, identity: &Identity) -> u64 {
+    let known = match identity {
+        Identity::Anonymous => None,
+        Identity::Known(caller) => Some(caller.limit_key.as_str()),
+    };
+    let address = || limit::client_address(peer.address.ip(), &canonical.headers, &gate.snapshot.trusted_proxies);
+    Pools::client(known, address)
+}
+
 fn from_upstream(mut response: Response<PooledBody>) -> Response<Outbound> {
     strip_hop_by_hop(response.headers_mut());
     response.map(Outbound::upstream)
@@ -114,9 +131,8 @@ fn outgoing(
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    let host = host_value(&host, &headers)?;
-    headers.insert(FORWARDED_HOST, host.clone());
-    headers.insert(header::HOST, host);
+    let host = with_host(&mut headers, &host)?;
+    headers.insert(FORWARDED_HOST, host);
     headers.insert(FORWARDED_FOR, forwarded_for);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
     headers.insert(REQUEST_ID, record.request_id.header_value());
@@ -129,10 +145,10 @@ fn outgoing(
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
         headers.remove(header::AUTHORIZATION);
         headers.remove("x-api-key");
-        let text = |value: &str| HeaderValue::try_from(value).map_err(|_| Refusal::BadToken("subject_not_printable"));
+        let told = caller.told.as_ref().ok_or(Refusal::BadToken("subject_not_printable"))?;
         headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, unix_now()).ok_or(Refusal::Internal)?);
-        headers.insert(SUBJECT, text(&caller.subject)?);
-        headers.insert(SCOPE, text(&authorize::text(&caller.scopes))?);
+        headers.insert(SUBJECT, told.subject.clone());
+        headers.insert(SCOPE, told.scopes.clone());
         headers.insert(METHOD, HeaderValue::from_static(caller.method));
     }
     // A call of gRPC may wait as long as it likes between messages; the limit for idle streams still ends it.
@@ -147,12 +163,16 @@ fn outgoing(
     Ok(request)
 }
 
-/// The canonical host as a field's value: the client's own where that is it already.
-fn host_value(host: &Host, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
-    match headers.get(header::HOST) {
-        Some(value) if value.as_bytes() == host.as_str().as_bytes() => Ok(value.clone()),
-        Some(_) | None => HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost),
+/// Makes the canonical host the value of its field: the client's own stays where that is it already.
+fn with_host(headers: &mut HeaderMap, host: &Host) -> Result<HeaderValue, Refusal> {
+    if let Some(value) = headers.get(header::HOST)
+        && value.as_bytes() == host.as_str().as_bytes()
+    {
+        return Ok(value.clone());
     }
+    let value = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
+    headers.insert(header::HOST, value.clone());
+    Ok(value)
 }
 
 /// The client's address, after those that a trusted proxy vouches for.
@@ -172,26 +192,13 @@ fn refusal_of(error: &SendError) -> Refusal {
         (Some(BodyFault::TooLarge), _) => Refusal::BodyTooLarge,
         (Some(BodyFault::TooSlow), _) => Refusal::BodyTooSlow,
         (Some(BodyFault::Broke), _) => Refusal::BadFraming,
-        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(break_of(error)),
+        (None, SendError::Broke(error)) => Refusal::UpstreamBroke(error.name()),
         (None, SendError::Full) => Refusal::UpstreamFull,
         (None, SendError::ResponseTimeout) => Refusal::UpstreamTimeout,
         (None, SendError::NoServer) => Refusal::UpstreamUnreachable("no_server"),
         (None, SendError::Connect(_)) => Refusal::UpstreamUnreachable("not_connected"),
         (None, SendError::ConnectTimeout) => Refusal::UpstreamUnreachable("connect_timeout"),
         (None, SendError::Taken | SendError::Authority) => Refusal::Internal,
-    }
-}
-
-/// How a connection to an upstream ended, for the log.
-fn break_of(error: &hyper::Error) -> &'static str {
-    if error.is_parse() {
-        "not_http"
-    } else if error.is_incomplete_message() || error.is_closed() {
-        "closed_early"
-    } else if error.is_timeout() {
-        "timeout"
-    } else {
-        "connection_broke"
     }
 }
 

@@ -14,6 +14,7 @@ mod cors;
 mod dress;
 mod forward;
 mod gate;
+mod held;
 mod identity_token;
 mod inventory;
 pub(crate) mod issuer;
@@ -38,6 +39,7 @@ mod tunnel;
 pub(crate) mod upstream;
 mod walks;
 mod watch;
+mod whole;
 #[doc(hidden)]
 pub mod workbench;
 

@@ -115,6 +115,7 @@ impl Watched {
         let dropped: u64 = gates.iter().map(|gate| gate.log.dropped()).sum();
         // Gauges are read by people and alarms; an f64 holds these counts exactly.
         let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        let (held, most_held) = gates.first().map_or((0, 0), |gate| gate.snapshot.pressure.held());
         let (resident, budget) = gates.first().map_or((0, 0), |gate| gate.snapshot.pressure.figures());
         // By whole KiB, which an f64 made of 32 bits holds up to 4 TiB.
         let bytes = |count: u64| f64::from(u32::try_from(count >> 10).unwrap_or(u32::MAX)) * 1024.0;
@@ -123,6 +124,8 @@ impl Watched {
             ("portcullis_connections", "Client connections that are open.", number(self.census.count())),
             ("portcullis_memory_resident_bytes", "Memory that the process takes.", bytes(resident)),
             ("portcullis_memory_budget_bytes", "Memory that it may take; 0 is no limit.", bytes(budget)),
+            ("portcullis_held_body_bytes", "Bodies that are held whole to be judged.", bytes(held)),
+            ("portcullis_held_body_budget_bytes", "What they may take together.", bytes(most_held)),
             (
                 "portcullis_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded.",

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use http::Method;
@@ -52,8 +52,8 @@ const STAGES: [(Stage, &str); 7] = [
 pub(crate) struct Marks([u32; STAGES.len()]);
 
 impl Marks {
-    pub(crate) fn passed(&mut self, stage: Stage, began: Instant) {
-        let units = u32::try_from(began.elapsed().as_nanos() / 100).unwrap_or(u32::MAX).max(1);
+    pub(crate) fn passed(&mut self, stage: Stage, after: Duration) {
+        let units = u32::try_from(after.as_nanos() / 100).unwrap_or(u32::MAX).max(1);
         if let Some(mark) = self.0.get_mut(stage as usize) {
             *mark = units;
         }

@@ -92,7 +92,8 @@ pub(crate) enum Refusal {
     Retired,
     /// With what differs, for the log only.
     BrokenAnswer(&'static str),
-    OutOfMemory,
+    /// With what there is too little for, for the log only.
+    OutOfMemory(&'static str),
     Internal,
 }
 
@@ -214,7 +215,7 @@ impl Refusal {
             Self::DecodedTooLarge => &refusals::DECODED_TOO_LARGE,
             Self::Retired => &refusals::RETIRED,
             Self::BrokenAnswer(_) => &refusals::BROKEN_ANSWER,
-            Self::OutOfMemory => &refusals::OUT_OF_MEMORY,
+            Self::OutOfMemory(_) => &refusals::OUT_OF_MEMORY,
             Self::Internal => &refusals::INTERNAL,
         }
     }
@@ -229,7 +230,8 @@ impl Refusal {
             | Self::BrokenAnswer(reason)
             | Self::BodyNotJudged(reason)
             | Self::AnswerNotJudged(reason)
-            | Self::BadEvaluation(reason) => Some(Reason::Word(reason)),
+            | Self::BadEvaluation(reason)
+            | Self::OutOfMemory(reason) => Some(Reason::Word(reason)),
             Self::BadProof(fault) => Some(Reason::Word(fault.reason)),
             Self::DeniedByPolicy(decision) => {
                 Some(Reason::Word(if decision.policies.is_empty() { "no_policy_permits" } else { "forbidden" }))
@@ -311,7 +313,7 @@ impl Refusal {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }
             // Places come free with every answer that ends.
-            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory | Self::ProofsUnavailable => {
+            Self::UpstreamFull | Self::LimitsUnavailable | Self::OutOfMemory(_) | Self::ProofsUnavailable => {
                 insert(headers, header::RETRY_AFTER, HeaderValue::try_from("1"));
             }
             _ => {}

@@ -307,7 +307,7 @@ impl Plan {
             routes: Routes::new(&config, sources.resident.as_ref()),
             limits: Limits::from(&config.limits),
             limiter,
-            pressure: Pressure::watch(config.limits.memory, before.map(|before| &before.pressure)),
+            pressure: Pressure::watch(&config.limits, before.map(|before| &before.pressure)),
             key_sets: KeySets::start(
                 &config.issuers,
                 sources.resident.as_ref(),

@@ -38,7 +38,8 @@ pub(crate) fn write_joined<S: AsyncWrite + Unpin + ?Sized>(
     Pin::new(stream).poll_write(cx, used)
 }
 
-/// A stream that writes small pieces together.
+/// A stream that writes small pieces together, and one piece as one: what is below TLS. The library's records come as
+/// lists of one, which the system takes longer to send.
 pub(crate) struct Joined<S>(pub(crate) S);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Joined<S> {

@@ -24,6 +24,12 @@ use crate::{
 
 /// Changes by other processes are looked for this often: a revocation must be seen within 1 s.
 const POLL: Duration = Duration::from_millis(250);
+/// Rows of each table that are removed at a time.
+const BATCH: u32 = 200;
+/// Time between two batches, in which others write.
+const BETWEEN_BATCHES: Duration = Duration::from_millis(50);
+/// When nothing is left to remove, it is looked again after this time.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Keys are looked after this often.
 const TURN: Duration = Duration::from_secs(30);
 
@@ -134,7 +140,7 @@ impl Identity {
         &self.0.settings
     }
 
-    /// Watches for changes by other processes, rotates keys and removes what has expired, until the task is dropped.
+    /// Watches for changes by other processes and rotates keys, until the task is dropped.
     pub async fn follow(self) {
         let (mut poll, mut turn) = (tokio::time::interval(POLL), tokio::time::interval(TURN));
         let mut seen = None;
@@ -152,6 +158,33 @@ impl Identity {
                 );
             }
         }
+    }
+
+    /// Removes what has expired, a batch after the other, until the task is dropped.
+    pub async fn clean(self) {
+        let mut healthy = true;
+        loop {
+            let cleaned = self.clean_once().await;
+            if cleaned.is_ok() != healthy {
+                healthy = cleaned.is_ok();
+                eprintln!(
+                    "identity: cleanup: {}",
+                    cleaned.as_ref().map_or_else(ToString::to_string, |_| "goes on".to_owned())
+                );
+            }
+            let pause = if matches!(cleaned, Ok(1..)) { BETWEEN_BATCHES } else { LOOK_AGAIN };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Removes one batch of what has expired; how many rows went.
+    pub async fn clean_once(&self) -> Result<u64, IdentityError> {
+        Ok(self.0.database.clean(BATCH, self.0.clock.now()).await?)
+    }
+
+    /// How long the oldest row that should be gone has been expired.
+    pub async fn cleanup_lag(&self) -> Result<Duration, IdentityError> {
+        Ok(Duration::from_secs(self.0.database.cleanup_lag(self.0.clock.now()).await?))
     }
 
     /// Moves signing keys on as far as it is time for; `at_once` makes successors whatever the age of those that sign.

@@ -2,7 +2,7 @@
 //!
 //! [`Identity`] answers the requests of [`ROUTES`] in-process. It knows no gateway: whoever embeds it tells it where a
 //! request comes from ([`Origin`]), checks tokens with [`KeyRing`] and [`Revocations`], and keeps [`Identity::follow`]
-//! running.
+//! and [`Identity::clean`] running.
 
 mod accounts;
 mod authorization;

@@ -10,11 +10,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Parameters of one request. Names compare with case; an empty value counts as absent (RFC 6749 §3.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads a query, or a form's body. Only `resource` may come more than once (RFC 8707 §2).
-    pub fn parse(encoded: &[u8]) -> Answer<Self> {
+    pub(crate) fn parse(encoded: &[u8]) -> Answer<Self> {
         let mut read: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(encoded) {
             if value.contains('\u{FFFD}') || name.contains('\u{FFFD}') {
@@ -33,7 +33,7 @@ impl Parameters {
     }
 
     /// Reads the body of a form.
-    pub fn of_form(headers: &HeaderMap, body: &[u8]) -> Answer<Self> {
+    pub(crate) fn of_form(headers: &HeaderMap, body: &[u8]) -> Answer<Self> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case(FORM) {
@@ -43,33 +43,33 @@ impl Parameters {
     }
 
     /// A parameter.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a parameter that may come more than once.
-    pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
+    pub(crate) fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that must be there.
-    pub fn required(&self, name: &str, missing: &'static str) -> Answer<&str> {
+    pub(crate) fn required(&self, name: &str, missing: &'static str) -> Answer<&str> {
         self.get(name).ok_or_else(|| Problem::invalid_request(missing))
     }
 
     /// Takes a parameter away.
-    pub fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(known, _)| known != name);
     }
 
     /// Puts a parameter in the place of what it was.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
     /// The parameters as a query.
-    pub fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         let mut out = form_urlencoded::Serializer::new(String::new());
         out.extend_pairs(&self.0);
         out.finish()

@@ -6,15 +6,13 @@ use serde_json::json;
 
 /// A registered error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the registry")]
-pub enum Code {
+pub(crate) enum Code {
     InvalidRequest,
     InvalidClient,
     InvalidGrant,
     UnauthorizedClient,
     UnsupportedGrantType,
     UnsupportedResponseType,
-    UnsupportedTokenType,
     InvalidScope,
     InvalidTarget,
     InvalidToken,
@@ -22,9 +20,7 @@ pub enum Code {
     AccessDenied,
     LoginRequired,
     ConsentRequired,
-    InteractionRequired,
     RequestNotSupported,
-    RequestUriNotSupported,
     InvalidRequestUri,
     RegistrationNotSupported,
     UnmetAuthenticationRequirements,
@@ -36,12 +32,11 @@ pub enum Code {
     InvalidRedirectUri,
     InvalidClientMetadata,
     TemporarilyUnavailable,
-    ServerError,
 }
 
 impl Code {
     /// Its name on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidClient => "invalid_client",
@@ -49,7 +44,6 @@ impl Code {
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
-            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
@@ -57,9 +51,7 @@ impl Code {
             Self::AccessDenied => "access_denied",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
-            Self::InteractionRequired => "interaction_required",
             Self::RequestNotSupported => "request_not_supported",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
@@ -71,7 +63,6 @@ impl Code {
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
-            Self::ServerError => "server_error",
         }
     }
 
@@ -80,7 +71,6 @@ impl Code {
             Self::InvalidClient | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope | Self::AccessDenied | Self::RegistrationNotSupported => StatusCode::FORBIDDEN,
             Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -88,38 +78,38 @@ impl Code {
 
 /// An error that a client is told: a code and a sentence that helps to mend the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// What kind of error it is.
-    pub code: Code,
+    pub(crate) code: Code,
     /// What was expected. Nothing of what was sent, and no secret.
-    pub description: &'static str,
+    pub(crate) description: &'static str,
     /// The scheme that a 401 asks for.
-    pub challenge: Option<&'static str>,
+    pub(crate) challenge: Option<&'static str>,
     /// A nonce for the next proof (RFC 9449 §8).
-    pub dpop_nonce: Option<String>,
+    pub(crate) dpop_nonce: Option<String>,
 }
 
 /// What an endpoint gives, or the error.
-pub type Answer<T> = Result<T, Problem>;
+pub(crate) type Answer<T> = Result<T, Problem>;
 
 impl Problem {
     /// An error.
-    pub fn new(code: Code, description: &'static str) -> Self {
+    pub(crate) fn new(code: Code, description: &'static str) -> Self {
         Self { code, description, challenge: None, dpop_nonce: None }
     }
 
     /// `invalid_request`.
-    pub fn invalid_request(description: &'static str) -> Self {
+    pub(crate) fn invalid_request(description: &'static str) -> Self {
         Self::new(Code::InvalidRequest, description)
     }
 
     /// `invalid_grant`: also what tells nothing of why a code or token is not good.
-    pub fn invalid_grant(description: &'static str) -> Self {
+    pub(crate) fn invalid_grant(description: &'static str) -> Self {
         Self::new(Code::InvalidGrant, description)
     }
 
     /// The store did not do what it was asked for. What it said is for the operator.
-    pub fn unavailable(error: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn unavailable(error: &dyn std::fmt::Display) -> Self {
         eprintln!("identity: {error}");
         Self::new(Code::TemporarilyUnavailable, "the server cannot answer now; try again")
     }

@@ -25,13 +25,11 @@ pub const ROUTES: &[&str] = &[
     "POST /oauth2/register",
     "GET,PUT,DELETE /oauth2/register/{client}",
     "GET,POST /oauth2/logout",
-    "POST /oauth2/logout/confirm",
     "GET,POST /login",
     "GET,POST /login/totp",
     "GET,POST /login/recovery",
     "GET,POST /login/passkey",
     "GET,POST /device",
-    "POST /device/consent",
     "GET /login/external/{provider}",
     "GET /login/external/{provider}/return",
     "POST /account/external/{provider}",
@@ -48,9 +46,9 @@ pub const ROUTES: &[&str] = &[
     "POST /account/sessions",
     "POST /account/devices",
     "POST /account/grants",
-    "GET /invitation/{link}",
-    "POST /invitation/{link}/password",
-    "POST /invitation/{link}/passkey",
+    "GET /invitation/open",
+    "POST /invitation/password",
+    "POST /invitation/passkey",
     "GET /assets/{file}",
 ];
 
@@ -74,7 +72,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             get(endpoints::registration).put(endpoints::registration).delete(endpoints::registration),
         )
         .route("/oauth2/logout", get(endpoints::end_session).post(endpoints::end_session))
-        .route("/oauth2/logout/confirm", post(endpoints::confirm_end))
+        .route("/logout", get(pages::ask_to_log_out).post(endpoints::confirm_end))
         .merge(pages::router())
         .with_state(server)
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 /// Longest life of an access token that may be asked for (RFC 9700 §2.2.1 wants short ones).
-pub const MAX_ACCESS_TOKEN: Duration = Duration::from_mins(60);
+pub(crate) const MAX_ACCESS_TOKEN: Duration = Duration::from_hours(1);
 
 /// The settings of an authorization server.
 #[derive(Debug, Clone)]

@@ -433,7 +433,7 @@ async fn f80_a_device_that_asks_too_fast_is_slowed_down_and_then_locked() {
         ["user_code"].into_iter().filter_map(|name| Some((name, visiting::field(&page.body, name)?))).collect();
     let mut form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     form.push(("decision", "allow"));
-    let done = browser.post("/device/consent", &form).await;
+    let done = browser.post("/device", &form).await;
     assert_eq!(done.status, StatusCode::OK, "{:?} {}", done.to(), done.body);
     let body = poll(&started).await.json();
     assert!(body["access_token"].is_string() && body["refresh_token"].is_string(), "{body}");

@@ -6,12 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
 mod serving;
+mod tools;
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::{env, process::Command};
 
 use identity::{Client, ClientId, ClientKind, GrantType, InvitationKind, NewUser, RedirectUri};
 use serde_json::{Value, json};
@@ -37,7 +34,7 @@ async fn people_come_in_by_every_way_and_axe_finds_nothing() {
         "recovery": recovery.link.as_str(),
         "name": "anna",
         "password": "seven purple hedgehogs",
-        "chromium": program("chromium", "chromium"),
+        "chromium": tools::program("chromium", "chromium"),
         "screenshots": env::var("SCREENSHOTS").ok(),
     });
     let walked = tokio::task::spawn_blocking(move || walk(&arguments)).await.unwrap();
@@ -48,44 +45,9 @@ async fn people_come_in_by_every_way_and_axe_finds_nothing() {
 }
 
 fn walk(arguments: &Value) -> Value {
-    let folder = packages();
-    let output = run(Command::new(program("node", "nodejs")).arg(folder.join("walk.mjs")).arg(arguments.to_string()));
+    let folder = tools::npm("browser", SCRIPTS);
+    let output = tools::run(
+        Command::new(tools::program("node", "nodejs")).arg(folder.join("walk.mjs")).arg(arguments.to_string()),
+    );
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The scripts, with the packages that they need beside them.
-fn packages() -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("browser");
-    fs::create_dir_all(&folder).unwrap();
-    let wanted = fs::read_to_string(Path::new(SCRIPTS).join("package.json")).unwrap();
-    fs::copy(Path::new(SCRIPTS).join("walk.mjs"), folder.join("walk.mjs")).unwrap();
-    let done = folder.join("installed.json");
-    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
-        return folder;
-    }
-    fs::write(folder.join("package.json"), &wanted).unwrap();
-    let mut npm = Command::new(program("npm", "npm"));
-    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
-    run(&mut npm);
-    fs::write(done, wanted).unwrap();
-    folder
-}
-
-/// A program on the path; installed as a Debian package if it is missing.
-fn program(name: &str, package: &str) -> PathBuf {
-    found(name).unwrap_or_else(|| {
-        run(Command::new("apt-get").args(["install", "--yes", "--no-install-recommends", package]));
-        found(name).unwrap_or_else(|| panic!("the Debian package {package} has no program {name}"))
-    })
-}
-
-fn found(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let told = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?}: {}", told());
-    output
 }

@@ -148,7 +148,7 @@ async fn a_device_gets_in_when_its_user_says_so() {
     assert!(page.contains(&format!("value=\"{user_code}\"")), "it is there, and still asked for");
     let asked = anna.post("/device", &[("user_code", &user_code.to_lowercase())]).await;
     assert!(asked.body.contains("Allow this only if you have just started it yourself"), "{}", asked.body);
-    let done = anna.post("/device/consent", &[("user_code", &user_code), ("decision", "allow")]).await;
+    let done = anna.post("/device", &[("user_code", &user_code), ("decision", "allow")]).await;
     assert!(done.body.contains("Your device is connected"), "{}", done.body);
     let fields = [
         ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
@@ -168,7 +168,7 @@ async fn a_device_that_its_user_does_not_know_gets_nothing() {
     let (_, user_code) = device(&house, &shop).await;
     anna.get("/device").await;
     anna.post("/device", &[("user_code", &user_code)]).await;
-    let denied = anna.post("/device/consent", &[("user_code", &user_code), ("decision", "deny")]).await;
+    let denied = anna.post("/device", &[("user_code", &user_code), ("decision", "deny")]).await;
     assert!(denied.body.contains("Nothing was given"), "{}", denied.body);
     anna.get("/device").await;
     assert_eq!(anna.post("/device", &[("user_code", &user_code)]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -227,7 +227,7 @@ async fn without_a_hint_of_this_session_the_user_is_asked() {
     assert!(anna.is_logged_in().await);
     let page = anna.get(&logout(&[("client_id", "shop"), ("post_logout_redirect_uri", OUT)])).await.body;
     let request = unescaped(between(&page, "name=\"request\" value=\"", "\""));
-    assert_eq!(anna.post("/oauth2/logout/confirm", &[("request", &request)]).await.to(), Some(OUT));
+    assert_eq!(anna.post("/logout", &[("request", &request)]).await.to(), Some(OUT));
     assert!(!anna.is_logged_in().await);
 }
 

@@ -11,7 +11,7 @@ use identity::{
     Client, ClientId, ClientKind, EventKind, GrantType, Identity, InvitationKind, Issuer, Linking, NewUser, Origin,
     Outgoing, OutgoingError, Provider, ProviderSecret, RedirectUri, Settings,
 };
-use visiting::{Browser, House, ISSUER, PASSWORD, between};
+use visiting::{Browser, House, ISSUER, PASSWORD, between, secret};
 
 const ELSEWHERE: &str = "https://elsewhere.example";
 
@@ -76,7 +76,7 @@ impl Both {
         let link = invitation.link.strip_prefix(ELSEWHERE).unwrap().to_owned();
         let mut browser = self.there.browser();
         browser.get(&link).await;
-        browser.post(&format!("{link}/password"), &[("password", PASSWORD)]).await;
+        browser.post("/invitation/password", &[("link", secret(&link)), ("password", PASSWORD)]).await;
         assert!(browser.is_logged_in().await, "{name}");
         browser
     }
@@ -102,6 +102,9 @@ async fn logged_in(here: &mut Browser, there: &mut Browser) -> visiting::Answer 
 fn named(name: &str, email: &str) -> NewUser {
     NewUser { email: Some(email.into()), email_verified: true, ..NewUser::named(name) }
 }
+
+/// What a provider says otherwise.
+type Change = fn(&str, String) -> String;
 
 #[tokio::test]
 async fn a_user_connects_an_account_and_then_logs_in_with_it() {
@@ -213,7 +216,7 @@ async fn an_answer_that_comes_late_is_refused() {
 
 #[tokio::test]
 async fn a_provider_that_says_what_it_must_not_lets_nobody_in() {
-    let changes: [(&str, fn(&str, String) -> String); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("another issuer's document", |path, body| match path {
             "/.well-known/openid-configuration" => body.replace(ELSEWHERE, "https://evil.example"),
             _ => body,

@@ -5,7 +5,7 @@ mod visiting;
 
 use http::StatusCode;
 use identity::InvitationKind;
-use visiting::{Browser, House, ISSUER, PASSWORD, hidden};
+use visiting::{Browser, House, ISSUER, PASSWORD, hidden, secret};
 
 /// The login form, as a page of another site would send it.
 async fn login_by_force(browser: &mut Browser, csrf: &str) -> StatusCode {
@@ -80,7 +80,7 @@ async fn pages(house: &House) -> Vec<(String, visiting::Answer)> {
     anna.post("/account/totp", &[]).await;
     shown.push(("/account/totp".into(), anna.get("/account/totp").await));
     let mut stranger = house.browser();
-    for path in ["/login", "/login/passkey", "/invitation/pci_x", "/assets/nothing", "/login?acr=aal2"] {
+    for path in ["/login", "/login/passkey", "/invitation/open?link=pci_x", "/assets/nothing", "/login?acr=aal2"] {
         shown.push((path.to_owned(), stranger.get(path).await));
     }
     stranger.get("/login").await;
@@ -130,7 +130,7 @@ async fn what_people_call_themselves_is_text_on_every_page() {
     let mut browser = house.browser();
     let page = browser.get(&link).await.body;
     assert!(!page.contains("<b>") && !page.contains("<anna>") && page.contains("&#60;b&#62;"), "{page}");
-    browser.post(&format!("{link}/password"), &[("password", PASSWORD)]).await;
+    browser.post("/invitation/password", &[("link", secret(&link)), ("password", PASSWORD)]).await;
     assert!(!browser.get("/account").await.body.contains("<b>"));
     let page = browser.get("/login?return=%22%3E%3Cscript%3E").await.body;
     assert!(!page.contains("<script>"));

@@ -5,7 +5,7 @@ mod visiting;
 
 use http::StatusCode;
 use identity::{AccountError, EventKind, InvitationKind, NewUser};
-use visiting::{House, PASSWORD, START, between};
+use visiting::{House, PASSWORD, START, between, secret};
 
 #[tokio::test]
 async fn an_invitation_lets_in_once_and_only_with_a_good_password() {
@@ -20,13 +20,16 @@ async fn an_invitation_lets_in_once_and_only_with_a_good_password() {
         (&"é".repeat(129), "at most 256"),
     ] {
         browser.get(&link).await;
-        let answer = browser.post(&format!("{link}/password"), &[("password", password)]).await;
+        let answer = browser.post("/invitation/password", &[("link", secret(&link)), ("password", password)]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{password}");
         assert!(answer.body.contains(told), "{password}: {}", answer.body);
     }
     assert!(!browser.is_logged_in().await);
     browser.get(&link).await;
-    assert_eq!(browser.post(&format!("{link}/password"), &[("password", PASSWORD)]).await.to(), Some("/account"));
+    assert_eq!(
+        browser.post("/invitation/password", &[("link", secret(&link)), ("password", PASSWORD)]).await.to(),
+        Some("/account")
+    );
     assert_eq!(house.browser().get(&link).await.status, StatusCode::GONE);
 }
 
@@ -40,7 +43,8 @@ async fn an_invitation_is_used_by_one_of_two_at_the_same_moment() {
             let (mut browser, link) = (house.browser(), link.clone());
             tokio::spawn(async move {
                 browser.get(&link).await;
-                browser.post(&format!("{link}/password"), &[("password", PASSWORD)]).await.to() == Some("/account")
+                browser.post("/invitation/password", &[("link", secret(&link)), ("password", PASSWORD)]).await.to()
+                    == Some("/account")
             })
         })
         .collect();
@@ -61,7 +65,7 @@ async fn links_that_are_old_replaced_or_made_up_are_no_good() {
     assert_eq!(house.browser().get(&second).await.status, StatusCode::OK);
     house.clock.forward(3 * 86_400);
     assert_eq!(house.browser().get(&second).await.status, StatusCode::GONE, "three days are over");
-    assert_eq!(house.browser().get("/invitation/pci_x").await.status, StatusCode::GONE);
+    assert_eq!(house.browser().get("/invitation/open?link=pci_x").await.status, StatusCode::GONE);
 }
 
 #[tokio::test]
@@ -72,7 +76,7 @@ async fn recovery_takes_everything_from_whoever_had_the_account() {
     let link = house.invitation(&user, InvitationKind::Recover).await;
     let mut owner = house.browser();
     owner.get(&link).await;
-    owner.post(&format!("{link}/password"), &[("password", "eleven green herons")]).await;
+    owner.post("/invitation/password", &[("link", secret(&link)), ("password", "eleven green herons")]).await;
     assert!(owner.is_logged_in().await);
     assert!(!thief.is_logged_in().await);
     assert_eq!(thief.log_in("anna", PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -6,6 +6,7 @@
 //! - A [`Table`] holds one bucket for each caller and limit. [`Table::admit`] takes from several of them, or from none.
 //! - [`Slicing`] and [`Allowance`] are the arithmetic of limits that several instances share through a store: each
 //!   leases slices ahead of need. [`lease`] states and proves how much may be admitted too much.
+//! - A [`FairQueue`] is where requests wait for a moment when all places are taken, in turns between clients.
 //!
 //! ```
 //! use limits::{Demand, Gcra, Measure, Moment, Table};
@@ -19,6 +20,7 @@
 //! ```
 
 mod calendar;
+mod fair;
 mod gcra;
 pub mod lease;
 mod measure;
@@ -27,6 +29,7 @@ mod set;
 mod table;
 
 pub use calendar::Calendar;
+pub use fair::{FairQueue, Pushed, Ticket};
 pub use gcra::Gcra;
 pub use lease::{Allowance, Ask, Grant, LEASE, Slicing, Step};
 pub use measure::{Bucket, Measure, Moment, Standing};

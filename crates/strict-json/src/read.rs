@@ -52,12 +52,48 @@ impl std::error::Error for NotJson {}
 pub fn read(text: &[u8], bounds: Bounds) -> Result<Tree<'_>, NotJson> {
     // Checked once as a whole, which is faster than string by string.
     let text = str::from_utf8(text).map_err(|_| NotJson::Malformed)?;
+    if has_more_values(text.as_bytes(), bounds.values) {
+        return Err(NotJson::TooMany);
+    }
     let state = State { left: Cell::new(bounds.values), reason: Cell::new(NotJson::Malformed), usual: Cell::new(0) };
     let mut reader = serde_json::Deserializer::from_str(text);
     let tree = Reader { state: &state, depth: bounds.depth }.deserialize(&mut reader);
     let tree = tree.map_err(|error| reason(&state, &error))?;
     reader.end().map_err(|_| NotJson::Malformed)?;
     Ok(tree)
+}
+
+/// Whether a text has more commas between values than that: a tree of so many would cost far more than its text.
+fn has_more_values(text: &[u8], most: usize) -> bool {
+    // A value and its comma are two bytes at least, so most texts are too short to look at.
+    text.len() / 2 > most && separators(text).nth(most).is_some()
+}
+
+/// Places of commas outside of strings.
+fn separators(text: &[u8]) -> impl Iterator<Item = usize> {
+    let mut place = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let found = place + memchr::memchr2(b',', b'"', text.get(place..)?)?;
+            place = found + 1;
+            if text.get(found) == Some(&b',') {
+                return Some(found);
+            }
+            place = string_end(text, place)?;
+        }
+    })
+}
+
+/// Where the string that began before `place` is over.
+fn string_end(text: &[u8], mut place: usize) -> Option<usize> {
+    loop {
+        let found = place + memchr::memchr2(b'\\', b'"', text.get(place..)?)?;
+        if text.get(found) == Some(&b'"') {
+            return Some(found + 1);
+        }
+        // An escape and the character after it.
+        place = found + 2;
+    }
 }
 
 fn reason(state: &State, error: &serde_json::Error) -> NotJson {

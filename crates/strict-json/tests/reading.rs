@@ -39,6 +39,20 @@ fn values_are_counted() {
 }
 
 #[test]
+fn commas_in_strings_count_for_nothing_however_they_are_escaped() {
+    for commas in [",", "\\\",", "\\\\,", ",\\u0022"] {
+        let text = format!("[\"{}\",\"{}\"]", commas.repeat(20_000), commas.repeat(20_000));
+        assert!(read(text.as_bytes(), BOUNDS).is_ok(), "{commas}");
+        let more = format!("[\"{}\",{}1]", commas.repeat(20_000), "1,".repeat(10_000));
+        assert_eq!(refused(&more), NotJson::TooMany, "{commas}");
+    }
+    // A string without an end has no end to look behind.
+    for end in ["", "\\", "\\\""] {
+        assert_eq!(refused(&format!("[{}\"{end}", "1,".repeat(9_000))), NotJson::Malformed, "{end}");
+    }
+}
+
+#[test]
 fn numbers_that_readers_understand_differently_are_refused() {
     for text in ["18446744073709551616", "-9223372036854775809000", "1e400", "-1e400", "1e20", "[1e309]"] {
         assert_eq!(refused(text), NotJson::Number, "{text}");

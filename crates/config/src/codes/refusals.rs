@@ -355,7 +355,7 @@ pub static UPSTREAM_FULL: Entry = Entry {
     status: Some(503),
     title: "Upstream is full",
     caller: "Try again after the time in Retry-After.",
-    operator: "`max_requests` of the upstream are under way. They wait for a server that is slow, or the limit is too low.",
+    operator: "`max_requests` of the upstream are under way, and none of them ended within `max_wait`, or `max_waiting` wait already. A server is slow, or the limit is too low.",
 };
 
 /// Internal error.
@@ -373,7 +373,7 @@ pub static OUT_OF_MEMORY: Entry = Entry {
     status: Some(503),
     title: "Short of memory",
     caller: "Try again after the Retry-After time.",
-    operator: "The process takes more than 95 % of `limits.memory`, or of its cgroup's limit. Past 85 % new connections are closed.",
+    operator: "The process takes more than 95 % of `limits.memory`, or of its cgroup's limit; past 85 % new connections are closed. With the reason `held_bodies`, as many bytes as `limits.held_bodies` allows are held to be judged.",
 };
 
 /// Not as the contract says.

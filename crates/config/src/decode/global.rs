@@ -32,6 +32,7 @@ pub(super) fn limits(cx: &Context, node: Option<&Node>) -> GlobalLimits {
         token_bytes: read.size("token_bytes", 8 << 10, 64 << 10),
         buckets: read.count("buckets", 1 << 20, 1 << 26),
         memory: read.get("memory").and_then(|n| values::size(cx, n)),
+        held_bodies: read.get("held_bodies").and_then(|n| values::size(cx, n)),
         failed_authentication: failed_authentication(cx, node.and_then(|node| node.get("failed_authentication"))),
     }
 }

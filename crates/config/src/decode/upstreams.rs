@@ -9,6 +9,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3); // limits: upstream co
 const MAX_IDLE: usize = 64;
 const MAX_REQUESTS: u64 = 1_024; // limits: requests of an upstream
 const MOST_REQUESTS: u64 = 1_000_000;
+const MAX_WAITING: u64 = 128; // limits: requests that wait for an upstream
+const MOST_WAITING: u64 = 10_000;
+const MAX_WAIT: Duration = Duration::from_millis(250); // limits: longest wait for an upstream
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// By name; `None` for one whose mistakes were reported.
 pub(super) type Upstreams = BTreeMap<String, Option<Arc<Upstream>>>;
@@ -26,6 +30,8 @@ fn one(cx: &Context, name: &str, node: &Node) -> Option<Upstream> {
     let ca = node.get("ca").map(|ca| files::certificates(cx, ca));
     let max_idle = node.get("max_idle").map_or(Some(MAX_IDLE), |n| n.text()?.parse().ok());
     let max_requests = health::number(cx, node.get("max_requests"), "max_requests", MAX_REQUESTS, 1..=MOST_REQUESTS);
+    let max_waiting = health::number(cx, node.get("max_waiting"), "max_waiting", MAX_WAITING, 0..=MOST_WAITING);
+    let max_wait = node.get("max_wait").map_or(Some(MAX_WAIT), |n| wait(cx, n));
     let balance = node.get("balance").map_or(Some(Balance::LeastRequests), |n| balance::balance(cx, n));
     let ejection = health::ejection(cx, node.get("ejection"));
     let health = node.get("health").map(|check| health::check(cx, check));
@@ -54,9 +60,22 @@ fn one(cx: &Context, name: &str, node: &Node) -> Option<Upstream> {
         connect_timeout: timeout?,
         max_idle: max_idle?,
         max_requests: usize::try_from(max_requests?).ok()?,
+        max_waiting: usize::try_from(max_waiting?).ok()?,
+        max_wait: max_wait?,
         ejection: ejection?,
         health,
     })
+}
+
+/// A queue in which requests wait for longer helps nobody: their clients have given up.
+fn wait(cx: &Context, node: &Node) -> Option<Duration> {
+    let wait = values::duration(cx, node)?;
+    if wait > LONGEST_WAIT {
+        let help = "Write a shorter time, such as `250ms`, or leave it out.";
+        cx.report(&diagnostics::OUT_OF_BOUNDS, node.span, "`max_wait` is longer than 10s", help);
+        return None;
+    }
+    Some(wait)
 }
 
 /// What an absent or a valid setting comes to; `None` for one whose mistakes were reported.
@@ -112,6 +131,8 @@ pub(super) fn of_api(cx: &Context, node: &Node, known: &Upstreams) -> Option<Arc
         connect_timeout: CONNECT_TIMEOUT,
         max_idle: MAX_IDLE,
         max_requests: usize::try_from(MAX_REQUESTS).ok()?,
+        max_waiting: usize::try_from(MAX_WAITING).ok()?,
+        max_wait: MAX_WAIT,
         ejection: health::ejection(cx, None)?,
         health: None,
     }))

@@ -121,8 +121,9 @@ pub(super) fn global(old: &GlobalLimits, new: &GlobalLimits) -> Vec<Change> {
         http2_streams,
         token_bytes,
         buckets,
-        // It lets nobody in, nor more of them.
+        // They let nobody in, nor more of them.
         memory: _,
+        held_bodies: _,
         failed_authentication: FailedAuthentication { per_address, per_credential, ban_after, ban },
     } = old;
     let failures = &new.failed_authentication;

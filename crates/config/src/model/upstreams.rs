@@ -25,6 +25,10 @@ pub struct Upstream {
     pub max_idle: usize,
     /// Requests under way to all of its servers, until their answers have ended (503). Default 1,024.
     pub max_requests: usize,
+    /// Requests that wait for one of those to end, in turns between clients. Default 128.
+    pub max_waiting: usize,
+    /// Longest wait of a request (503). Default 250 ms.
+    pub max_wait: Duration,
     /// When a server that fails gets no requests for a while.
     pub ejection: Ejection,
     /// Whether servers are asked how they are.

@@ -31,21 +31,35 @@ pub(super) async fn prove(
         return Err(Refusal::BadToken(Invalid::TooLong.reason()));
     }
     let digest = sha256(token).ok_or(Refusal::Internal)?;
-    let cached = match remembered(gate, by, &digest) {
-        Some(cached) => cached,
+    let believed = match remembered(gate, by, &digest) {
+        Some(believed) => believed,
         None => {
             strictness.check(&digest)?;
             // Boxed, as it is rare: a remembered token does not carry its state.
             let cached = Box::pin(verify(gate, by, token)).await?;
-            gate.verified.keep_token(digest, cached.clone());
-            cached
+            let believed = Believed::of(&cached);
+            gate.verified.keep_token(digest, cached);
+            believed
         }
     };
-    if let Some(life) = &cached.life {
+    if let Some(life) = &believed.life {
         check_life(gate, route, life)?;
     }
-    let nonce = possession.check(cached.bound.as_deref())?;
-    Ok((cached.caller, nonce))
+    let nonce = possession.check(believed.bound.as_deref())?;
+    Ok((believed.caller, nonce))
+}
+
+/// What of a token that was verified decides over a request.
+struct Believed {
+    caller: Arc<Caller>,
+    bound: Option<Arc<Confirmation>>,
+    life: Option<Arc<Life>>,
+}
+
+impl Believed {
+    fn of(token: &CachedToken) -> Self {
+        Self { caller: Arc::clone(&token.caller), bound: token.bound.clone(), life: token.life.clone() }
+    }
 }
 
 fn names(by: &[Method]) -> impl Iterator<Item = &IssuerName> {
@@ -56,11 +70,12 @@ fn names(by: &[Method]) -> impl Iterator<Item = &IssuerName> {
 }
 
 /// A result counts while the token lives, its issuer's keys are the same, and the route accepts that issuer.
-fn remembered(gate: &Gate, by: &[Method], digest: &[u8; 32]) -> Option<CachedToken> {
-    let token = gate.verified.token(digest)?;
-    let accepted = names(by).any(|name| *name == token.issuer);
-    let same_keys = gate.snapshot.key_sets.epoch(&token.issuer) == Some(token.epoch);
-    (accepted && same_keys && token.until > unix_now()).then_some(token)
+fn remembered(gate: &Gate, by: &[Method], digest: &[u8; 32]) -> Option<Believed> {
+    gate.verified.token(digest, |token| {
+        let accepted = names(by).any(|name| *name == token.issuer);
+        let same_keys = gate.snapshot.key_sets.epoch(&token.issuer) == Some(token.epoch);
+        (accepted && same_keys && token.until > unix_now()).then(|| Believed::of(token))
+    })
 }
 
 /// Whether a token of the built-in authorization server is for this API, and was not revoked since it was looked at.

@@ -24,6 +24,7 @@ pub(crate) use proofs::Proofs;
 pub(crate) use verified::Verified;
 
 use crate::{
+    authorize,
     canonical::Canonical,
     gate::Gate,
     listen::Peer,
@@ -54,8 +55,24 @@ pub(crate) struct Caller {
     pub(crate) claims: Map<String, Value>,
     /// How they logged in, if their token says anything of it.
     pub(crate) log_in: Option<Box<LogIn>>,
+    /// Who they are and what they hold, as upstreams are told; nothing if it cannot be told in a field.
+    pub(crate) told: Option<Told>,
     /// Identity tokens made for them lately, by API.
     pub(crate) assertions: Mutex<Vec<Assertion>>,
+}
+
+/// A caller in the fields of a request for an upstream. Made once, not for each request.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) subject: HeaderValue,
+    pub(crate) scopes: HeaderValue,
+}
+
+impl Told {
+    fn of(subject: &str, scopes: &[Scope]) -> Option<Self> {
+        let scopes = HeaderValue::try_from(authorize::text(scopes)).ok()?;
+        Some(Self { subject: HeaderValue::try_from(subject).ok()?, scopes })
+    }
 }
 
 /// An identity token that is still fresh enough to be sent again.
@@ -79,8 +96,9 @@ impl Caller {
             "jwt" => format!("{method} {credential} {subject}"),
             _ => format!("{method} {subject}"),
         };
+        let told = Told::of(&subject, &scopes);
         let (claims, log_in, assertions) = (Map::new(), None, Mutex::default());
-        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, claims, log_in, assertions })
+        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, claims, log_in, told, assertions })
     }
 
     /// The same, with claims of the token, and what it says of the log-in.

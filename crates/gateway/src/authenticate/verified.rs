@@ -28,7 +28,6 @@ pub(crate) struct Verified {
 }
 
 /// A token that was verified.
-#[derive(Clone)]
 pub(super) struct CachedToken {
     pub(super) caller: Arc<Caller>,
     pub(super) issuer: IssuerName,
@@ -60,8 +59,10 @@ pub(super) struct CachedKey {
 }
 
 impl Verified {
-    pub(super) fn token(&self, digest: &[u8; 32]) -> Option<CachedToken> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    /// What is to be known of a token that was verified, if that still holds.
+    pub(super) fn token<T>(&self, digest: &[u8; 32], read: impl FnOnce(&CachedToken) -> Option<T>) -> Option<T> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(digest).and_then(read)
     }
 
     pub(super) fn keep_token(&self, digest: [u8; 32], token: CachedToken) {

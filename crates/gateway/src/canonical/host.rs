@@ -26,10 +26,15 @@ impl Host {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 253
-        && name.split('.').all(|label| !label.is_empty() && label.len() <= 63)
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+    let mut label = 0;
+    for byte in name.bytes() {
+        label = match byte {
+            b'.' if label > 0 => 0,
+            b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' if label < 63 => label + 1,
+            _ => return false,
+        };
+    }
+    label > 0 && name.len() <= 253
 }
 
 /// The host a request is for: its target's authority, else its Host field (RFC 9112 §3.2.2: the target wins).

@@ -11,7 +11,8 @@ use http_body_util::BodyExt;
 
 use super::{operation_of, reason_of};
 use crate::{
-    access_log::Record, body::Outbound, canonical::Canonical, refusal::Refusal, route::Route, upstream::PooledBody,
+    access_log::Record, body::Outbound, canonical::Canonical, gate::Gate, held::Hold, refusal::Refusal, route::Route,
+    upstream::PooledBody,
 };
 
 /// Answers are judged up to this size; larger ones are not passed on where they have to be judged.
@@ -42,19 +43,21 @@ impl Expected {
         (judged || sunset.is_some()).then(|| Self { contract: Arc::clone(contract), operation: index, sunset, is_head })
     }
 
-    /// Judges an answer (502), or notes how it differs, or removes what is not declared.
+    /// Judges an answer (502, 503), or notes how it differs, or removes what is not declared.
     pub(crate) async fn hold(
         self,
+        gate: &Gate,
         record: &mut Record,
         response: Response<PooledBody>,
     ) -> Result<Response<Outbound>, Refusal> {
         let Some(operation) = self.contract.document.operations().get(self.operation) else {
             return Err(Refusal::Internal);
         };
+        let share = Hold::new(&gate.snapshot.pressure);
         let mut held = match self.contract.responses {
             ResponseMode::Off => response.map(Outbound::upstream),
-            ResponseMode::Monitor => self.watch(record, operation, response).await?,
-            ResponseMode::Enforce | ResponseMode::Filter => self.enforce(record, operation, response).await?,
+            ResponseMode::Monitor => self.watch(record, operation, response, share).await?,
+            ResponseMode::Enforce | ResponseMode::Filter => self.enforce(record, operation, response, share).await?,
         };
         if let Some(value) = self.sunset.and_then(|sunset| HeaderValue::try_from(sunset.field()).ok()) {
             held.headers_mut().insert(SUNSET, value);
@@ -75,6 +78,7 @@ impl Expected {
         record: &mut Record,
         operation: &Operation,
         response: Response<PooledBody>,
+        mut share: Hold,
     ) -> Result<Response<Outbound>, Refusal> {
         let rule = match self.rule(operation, &response) {
             AnswerRule::Pass => return Ok(response.map(Outbound::upstream)),
@@ -86,9 +90,10 @@ impl Expected {
             return Ok(noted(record, "encoded_answer", response));
         }
         let (parts, mut body) = response.into_parts();
-        let (held, ended) = collect(&mut body).await?;
-        if !ended {
-            record.noted().reason = Some("answer_too_large");
+        let (held, end) = collect(&mut body, &mut share).await?;
+        let held = share.around(held);
+        if let Some(reason) = end.reason() {
+            record.noted().reason = Some(reason);
             return Ok(Response::from_parts(parts, Outbound::begun(held, body)));
         }
         match rule.judge(&held) {
@@ -104,6 +109,7 @@ impl Expected {
         record: &mut Record,
         operation: &Operation,
         response: Response<PooledBody>,
+        mut share: Hold,
     ) -> Result<Response<Outbound>, Refusal> {
         let rule = match self.rule(operation, &response) {
             AnswerRule::Pass => return Ok(response.map(Outbound::upstream)),
@@ -113,9 +119,11 @@ impl Expected {
             AnswerRule::Judge(rule) => rule,
         };
         let (mut parts, mut body) = response.into_parts();
-        let (held, ended) = collect(&mut body).await?;
-        if !ended {
-            return Err(broken(record, "answer_too_large"));
+        let (held, end) = collect(&mut body, &mut share).await?;
+        match end {
+            End::Reached => {}
+            End::TooLarge => return Err(broken(record, "answer_too_large")),
+            End::NoRoom(refusal) => return Err(refusal),
         }
         let filtered = self.judged(rule, &held).map_err(|reason| broken(record, reason))?;
         record.noted_answer(filtered.differences);
@@ -123,7 +131,7 @@ impl Expected {
             record.noted().removed = filtered.removed;
             let body = filtered.body.map_or(held, Bytes::from);
             resized(&mut parts.headers, body.len());
-            return Ok(Response::from_parts(parts, Outbound::full(body)));
+            return Ok(Response::from_parts(parts, Outbound::full(share.around(body))));
         }
         Err(Refusal::BrokenAnswer("schema"))
     }
@@ -139,17 +147,41 @@ impl Expected {
     }
 }
 
-/// Reads an answer to its end, or up to the most that is judged; whether that was all.
-async fn collect(body: &mut PooledBody) -> Result<(Bytes, bool), Refusal> {
+/// How far an answer was read.
+enum End {
+    Reached,
+    /// It is larger than what is judged.
+    TooLarge,
+    /// There is no room for it now.
+    NoRoom(Refusal),
+}
+
+impl End {
+    /// Why the rest is not read.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Reached => None,
+            Self::TooLarge => Some("answer_too_large"),
+            Self::NoRoom(_) => Some("answer_not_held"),
+        }
+    }
+}
+
+/// Reads an answer to its end, or as far as it is judged and there is room for it.
+async fn collect(body: &mut PooledBody, share: &mut Hold) -> Result<(Bytes, End), Refusal> {
     let mut held = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::UpstreamBroke("body_broke_off"))?;
-        held.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        let piece = frame.data_ref().map_or(&[][..], |data| data);
+        held.extend_from_slice(piece);
+        if let Err(refusal) = share.grow(piece.len()) {
+            return Ok((held.freeze(), End::NoRoom(refusal)));
+        }
         if held.len() > MAX_ANSWER {
-            return Ok((held.freeze(), false));
+            return Ok((held.freeze(), End::TooLarge));
         }
     }
-    Ok((held.freeze(), true))
+    Ok((held.freeze(), End::Reached))
 }
 
 /// Fields that tell of the body's bytes must tell of these.

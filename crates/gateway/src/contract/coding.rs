@@ -5,12 +5,14 @@ use std::io::Read;
 use flate2::bufread::GzDecoder;
 use http::{HeaderMap, header};
 
-use crate::refusal::Refusal;
+use crate::{held::Hold, refusal::Refusal};
 
 /// A body decodes to at most this many times its size; text rarely reaches 20.
 const MAX_RATIO: u64 = 100;
 /// Small bodies of one repeated byte are no attack.
 const RATIO_COUNTS_FROM: u64 = 64 * 1024;
+/// What is decoded before more memory is asked for, and others on the same worker have their turn.
+const STEP: u64 = 64 * 1024;
 
 /// The coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,21 +35,30 @@ pub(super) fn of(headers: &HeaderMap, gzip: bool) -> Result<Coding, Refusal> {
 }
 
 impl Coding {
-    /// The plain body; `None` if it is so already (400, 413).
-    pub(super) fn decode(self, body: &[u8], max_body: u64) -> Result<Option<Vec<u8>>, Refusal> {
+    /// The plain body; `None` if it is so already (400, 413, 503).
+    pub(super) async fn decode(self, body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Option<Vec<u8>>, Refusal> {
         match self {
             Self::Identity => Ok(None),
-            Self::Gzip => gunzip(body, max_body).map(Some),
+            // Boxed, as it is rare: other requests do not carry its state.
+            Self::Gzip => Box::pin(gunzip(body, max_body, hold)).await.map(Some),
         }
     }
 }
 
-fn gunzip(body: &[u8], max_body: u64) -> Result<Vec<u8>, Refusal> {
+async fn gunzip(body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Vec<u8>, Refusal> {
     let sent = u64::try_from(body.len()).unwrap_or(u64::MAX);
     let most = max_body.min(sent.saturating_mul(MAX_RATIO).max(RATIO_COUNTS_FROM));
     let mut decoder = GzDecoder::new(body).take(most.saturating_add(1));
     let mut plain = Vec::new();
-    decoder.read_to_end(&mut plain).map_err(|_| Refusal::AmbiguousJson("gzip"))?;
+    loop {
+        let step = decoder.by_ref().take(STEP).read_to_end(&mut plain);
+        let step = step.map_err(|_| Refusal::AmbiguousJson("gzip"))?;
+        hold.grow(step)?;
+        if u64::try_from(step) != Ok(STEP) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     if u64::try_from(plain.len()).unwrap_or(u64::MAX) > most {
         return Err(Refusal::DecodedTooLarge);
     }
@@ -58,11 +69,20 @@ fn gunzip(body: &[u8], max_body: u64) -> Result<Vec<u8>, Refusal> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::io::Write;
+    use std::{io::Write, sync::Arc};
 
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
+    use crate::pressure::Pressure;
+
+    fn gunzip(body: &[u8], max_body: u64) -> Result<Vec<u8>, Refusal> {
+        decoded(super::gunzip(body, max_body, &mut Hold::new(&Arc::new(Pressure::holding(1 << 20)))))
+    }
+
+    fn decoded<T>(decoding: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(decoding)
+    }
 
     fn zip(plain: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -82,6 +102,18 @@ mod tests {
         let bomb = zip(&vec![0; 8 << 20]);
         assert!(bomb.len() < 16 << 10);
         assert_eq!(gunzip(&bomb, u64::MAX), Err(Refusal::DecodedTooLarge));
+    }
+
+    #[test]
+    fn what_is_decoded_counts_among_the_bodies_that_are_held() {
+        let pressure = Arc::new(Pressure::holding(1_000));
+        let mut hold = Hold::new(&pressure);
+        decoded(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold)).unwrap();
+        assert_eq!(pressure.held(), (600, 1_000));
+        assert_eq!(
+            decoded(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold)),
+            Err(Refusal::OutOfMemory("held_bodies"))
+        );
     }
 
     #[test]

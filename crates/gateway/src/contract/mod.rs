@@ -5,7 +5,6 @@
 
 mod answer;
 mod coding;
-mod whole;
 
 use ::contract::{BodyRule, Difference, HeadRefused, JudgedBody, NotFound, NotJson, Operation};
 use config::{Contract, ContractMode};
@@ -20,8 +19,10 @@ use crate::{
     body::Inbound,
     canonical::Canonical,
     gate::Gate,
+    held::Hold,
     refusal::{Reason, Refusal},
     watch::unix_now,
+    whole::{self, Within},
 };
 
 /// What of a request or its answer was not as documented, for log and metrics.
@@ -72,7 +73,10 @@ pub(crate) async fn validate(
         }
         Err(Judgement { refusal, mode: ContractMode::Monitor }) => {
             // What cannot be read at all is no matter of the contract.
-            if matches!(refusal, Refusal::BodyTooLarge | Refusal::BodyTooSlow | Refusal::BadFraming) {
+            if matches!(
+                refusal,
+                Refusal::BodyTooLarge | Refusal::BodyTooSlow | Refusal::BadFraming | Refusal::OutOfMemory(_)
+            ) {
                 return Err(refusal);
             }
             note(record, &refusal);
@@ -119,9 +123,8 @@ async fn judge<'c>(
     match rule.map_err(|refused| refuse(refused.into()))? {
         BodyRule::Pass => Ok(()),
         BodyRule::Judge(rule) => {
-            let limits =
-                whole::Within { bytes: identified.route.rule.max_body, rate: gate.snapshot.limits.body_minimum_rate };
-            judge_body(canonical, rule, limits, contract.gzip).await.map_err(refuse)
+            let within = Within::of(gate, &identified.route);
+            judge_body(canonical, rule, within, contract.gzip).await.map_err(refuse)
         }
     }
 }
@@ -142,12 +145,13 @@ fn drop_listed(headers: &mut HeaderMap) {
 async fn judge_body(
     canonical: &mut Canonical,
     rule: JudgedBody<'_>,
-    within: whole::Within,
+    within: Within<'_>,
     gzip: bool,
 ) -> Result<(), Refusal> {
     let coding = coding::of(&canonical.headers, gzip)?;
     let body = whole::read(std::mem::replace(&mut canonical.body, Inbound::none()), within).await?;
-    let decoded = coding.decode(&body, within.bytes);
+    let mut hold = Hold::new(within.pressure);
+    let decoded = coding.decode(&body, within.bytes, &mut hold).await;
     let judged = decoded.and_then(|plain| rule.judge(plain.as_deref().unwrap_or(&body)).map_err(Refusal::from));
     canonical.headers.remove(header::EXPECT);
     canonical.body = Inbound::held(body);

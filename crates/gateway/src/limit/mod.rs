@@ -79,23 +79,35 @@ impl Limiter {
         record: &mut Record,
         identified: Identified,
     ) -> Result<Identified, Refusal> {
-        let route = Arc::clone(&identified.route);
-        let Some(first) = route.limits.all.first() else { return Ok(identified) };
+        let limits = &identified.route.limits;
+        let Some((first, others)) = limits.all.split_first() else { return Ok(identified) };
         let address = client_address(peer.address.ip(), &identified.canonical.headers, &gate.snapshot.trusted_proxies);
         let who = Who::new(&identified, address);
-        let mut asked = Asked::new(&route.limits, first, self.demand(&route.limits, first, &who));
         match &self.shared {
-            // Boxed, as most requests wait for nothing.
-            Some(shared) if route.limits.has_shared => {
-                let taken = Box::pin(self.take_shared(shared, &mut asked, &who)).await?;
-                self.count(record, &asked, taken)?;
-            }
+            // Boxed, as most requests wait for nothing, and what is asked takes room.
+            Some(shared) if limits.has_shared => Box::pin(self.admit_shared(shared, record, &who, limits)).await?,
             _ => {
-                route.limits.all.iter().for_each(|rule| asked.push(rule, self.demand(&route.limits, rule, &who)));
+                let demand = self.demand(limits, first, &who);
+                let mut asked = Asked::new(limits, first, demand);
+                asked.push(first, demand);
+                others.iter().for_each(|rule| asked.push(rule, self.demand(limits, rule, &who)));
                 self.count(record, &asked, Taken::default())?;
             }
         }
         Ok(identified)
+    }
+
+    async fn admit_shared(
+        &self,
+        shared: &Arc<Shared>,
+        record: &mut Record,
+        who: &Who<'_>,
+        limits: &Rules,
+    ) -> Result<(), Refusal> {
+        let Some(first) = limits.all.first() else { return Ok(()) };
+        let mut asked = Asked::new(limits, first, self.demand(limits, first, who));
+        let taken = self.take_shared(shared, &mut asked, who).await?;
+        self.count(record, &asked, taken)
     }
 
     fn demand<'r>(&self, rules: &Rules, rule: &'r Rule, who: &Who<'_>) -> Demand<'r> {

@@ -38,6 +38,11 @@ pub(super) struct Rule {
 }
 
 impl Rules {
+    /// Whether there is nothing to count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The limits of a route, after those of its API.
     pub(crate) fn new(api: &config::Api, route: &config::Route, store: Option<&SharedLimits>) -> Self {
         let of_api = api.limits.iter().map(|limit| Rule::new(&api.name, "", limit, store));

@@ -20,6 +20,7 @@ use super::{Census, Leaf, Peer, Place, ServerTls, TlsSetupError, connection, pro
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::{Current, Gate},
+    stream::Joined,
     watch::{Pulse, Sweeper},
 };
 
@@ -133,7 +134,7 @@ pub(crate) async fn serve(
 fn is_welcome(gate: &Gate, entrance: &Entrance, address: IpAddr) -> bool {
     let snapshot = &gate.snapshot;
     entrance.addresses.admit(address, snapshot.countries.as_deref())
-        && snapshot.limiter.failures.admit(snapshot.limiter.now(), || address).is_ok()
+        && snapshot.limiter.failures.admit(|| snapshot.limiter.now(), || address).is_ok()
 }
 
 /// What a handshake proved of a client.
@@ -220,7 +221,7 @@ async fn greet(
         tokio::spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
         return;
     };
-    let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(stream);
+    let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(Joined(stream));
     let Ok(Ok(stream)) = tokio::time::timeout(entrance.handshake_timeout, handshake).await else { return };
     let proved = Proved::by(stream.get_ref().1, tls);
     let multiplexed = proved.multiplexed;

@@ -48,7 +48,8 @@ impl<F: Future + Unpin> Future for Aside<F> {
         let bell = match &self.bell {
             // Taken before the future is polled: what rings meanwhile counts for the next time.
             Some(bell) if bell.task.will_wake(cx.waker()) => {
-                if !bell.rang.swap(false, Ordering::AcqRel) {
+                // Looked at first, as that costs less and it almost never rang.
+                if !bell.rang.load(Ordering::Acquire) || !bell.rang.swap(false, Ordering::AcqRel) {
                     return Poll::Pending;
                 }
                 Arc::clone(bell)

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use config::RoutePolicy;
 use http::{HeaderName, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use policy::Kept;
 use serde_json::Value;
 
 use super::{Note, body::is_json, decide, visible};
-use crate::{body::Outbound, gate::Gate, refusal::Refusal, route::Route};
+use crate::{body::Outbound, gate::Gate, held::Hold, refusal::Refusal, route::Route};
 
 /// Largest answer that is judged (limits: body).
 const LARGEST: usize = 1 << 20;
@@ -41,7 +41,7 @@ impl Seal {
         Self { rule, question, roles }
     }
 
-    /// Judges an answer and lets out what may leave (403, 502).
+    /// Judges an answer and lets out what may leave (403, 502, 503).
     pub(crate) async fn open(
         self: Box<Self>,
         gate: &Gate,
@@ -67,7 +67,8 @@ impl Seal {
         if !is_good && !is_readable {
             return Ok(Response::from_parts(parts, Outbound::empty()));
         }
-        let bytes = collect(body, route).await?;
+        let mut hold = Hold::new(&gate.snapshot.pressure);
+        let bytes = collect(body, route, &mut hold).await?;
         if bytes.is_empty() && !is_object {
             return Ok(Response::from_parts(parts, Outbound::empty()));
         }
@@ -77,7 +78,7 @@ impl Seal {
         let value = super::json::value(&bytes).map_err(|_| Refusal::AnswerNotJudged("not_json"))?;
         self.check_object(gate, note, route, &value)?;
         let bytes = self.cut(gate, bytes)?;
-        Ok(Response::from_parts(parts, Outbound::full(bytes)))
+        Ok(Response::from_parts(parts, Outbound::full(hold.around(bytes))))
     }
 
     /// Decides with the owner and tenant that the answer names. One that it does not name is missing, which denies.
@@ -110,14 +111,25 @@ impl Seal {
     }
 }
 
-async fn collect(body: Outbound, route: &Route) -> Result<Bytes, Refusal> {
-    let whole = Limited::new(body, LARGEST).collect();
-    match tokio::time::timeout(route.rule.response_timeout, whole).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::AnswerNotJudged("too_large")),
-        Ok(Err(_)) => Err(Refusal::UpstreamBroke("closed_early")),
+async fn collect(body: Outbound, route: &Route, hold: &mut Hold) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(route.rule.response_timeout, read(body, hold)).await {
+        Ok(read) => read,
         Err(_) => Err(Refusal::AnswerNotJudged("too_slow")),
     }
+}
+
+async fn read(mut body: Outbound, hold: &mut Hold) -> Result<Bytes, Refusal> {
+    let mut held = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::UpstreamBroke("closed_early"))?;
+        let piece = frame.data_ref().map_or(&[][..], |data| data);
+        if held.len().saturating_add(piece.len()) > LARGEST {
+            return Err(Refusal::AnswerNotJudged("too_large"));
+        }
+        hold.grow(piece.len())?;
+        held.extend_from_slice(piece);
+    }
+    Ok(held.freeze())
 }
 
 /// A name at a JSON pointer: a text, or a whole number as text.

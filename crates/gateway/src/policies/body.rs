@@ -2,18 +2,18 @@
 
 use config::RoutePolicy;
 use http::header;
-use http_body_util::BodyExt;
 
 use super::{Members, facts::fact};
 use crate::{
-    body::{BodyFault, Inbound},
+    body::Inbound,
     canonical::Canonical,
     gate::Gate,
     refusal::Refusal,
     route::Route,
+    whole::{self, Within},
 };
 
-/// The declared members of a body (400, 408, 413). Afterwards the body of the request is what was read.
+/// The declared members of a body (400, 408, 413, 503). Afterwards the body of the request is what was read.
 ///
 /// A body that could be read in another way than here is refused: other media types, encodings, duplicate members. An
 /// upstream that took it otherwise would do what was not judged.
@@ -24,8 +24,7 @@ pub(super) async fn read(
     rule: &RoutePolicy,
 ) -> Result<Members, Refusal> {
     let body = std::mem::replace(&mut canonical.body, Inbound::none());
-    let limited = body.within(route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
-    let bytes = limited.collect().await.map_err(refusal_of)?.to_bytes();
+    let bytes = whole::read(body, Within::of(gate, route)).await?;
     if bytes.is_empty() {
         return Ok(Members::new());
     }
@@ -44,14 +43,6 @@ pub(super) async fn read(
     }
     canonical.body = Inbound::held(bytes);
     Ok(declared.filter_map(|one| Some((one.name.clone(), fact(object.get(&one.name)?, one.kind)))).collect())
-}
-
-pub(super) fn refusal_of(fault: BodyFault) -> Refusal {
-    match fault {
-        BodyFault::TooLarge => Refusal::BodyTooLarge,
-        BodyFault::TooSlow => Refusal::BodyTooSlow,
-        BodyFault::Broke => Refusal::BadFraming,
-    }
 }
 
 /// A name without its case; also letters that are one only in upper case, such as `ſ` and `s`, fall together.

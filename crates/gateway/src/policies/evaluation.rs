@@ -9,20 +9,24 @@ use std::{collections::BTreeMap, net::IpAddr, time::SystemTime};
 use bytes::Bytes;
 use config::Policies;
 use http::{HeaderValue, Response, header};
-use http_body_util::BodyExt;
 use policy::{Decision, Fact, Kind, Origin, Question, ValueKind, parse_moment};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::facts::fact;
-use crate::{authorize::Authorized, body::Outbound, gate::Gate, refusal::Refusal};
+use crate::{
+    authorize::Authorized,
+    body::Outbound,
+    gate::Gate,
+    refusal::Refusal,
+    whole::{self, Within},
+};
 
 /// Answers one evaluation request (400).
 pub(crate) async fn answer(gate: &Gate, authorized: Authorized) -> Result<Response<Outbound>, Refusal> {
     let policies = gate.snapshot.policies.as_ref().ok_or(Refusal::Internal)?;
     let Authorized { canonical, route, .. } = authorized;
-    let body = canonical.body.within(route.rule.max_body, gate.snapshot.limits.body_minimum_rate);
-    let bytes = body.collect().await.map_err(super::body::refusal_of)?.to_bytes();
+    let bytes = whole::read(canonical.body, Within::of(gate, &route)).await?;
     let object = super::json::object(&bytes).map_err(|_| Refusal::BadEvaluation("not_one_object"))?;
     let asked: Evaluation =
         serde_json::from_value(Value::Object(object)).map_err(|_| Refusal::BadEvaluation("not_an_evaluation"))?;

@@ -11,12 +11,14 @@ use tokio::{
     sync::watch,
 };
 
-use super::frames::Frames;
+use super::frames::{Frames, Messages};
 
 /// Bytes held in each direction.
 const BUFFER: usize = 8 * 1024;
 /// What a client gets to answer a Close frame in.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// What is read of a client that is not heard any more.
+const DRAINED: u64 = 8 << 20;
 
 /// Why the gateway ends a tunnel that could go on (RFC 6455 §7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub(super) enum Goodbye {
     Away,
     /// 1008: the caller may not be here any more. Nothing more is heard of them.
     Unwelcome,
+    /// 1009: the caller sends a message that is larger than their route takes. Nothing more is heard of them.
+    TooBig,
 }
 
 impl Goodbye {
@@ -33,48 +37,82 @@ impl Goodbye {
         let code: u16 = match self {
             Self::Away => 1001,
             Self::Unwelcome => 1008,
+            Self::TooBig => 1009,
         };
         let [high, low] = code.to_be_bytes();
         [0x88, 2, high, low]
     }
 }
 
-/// Joins two ends until both have ended, or a goodbye was said. `moved` counts the pieces that passed.
-pub(super) async fn carry<C, U>(client: C, upstream: U, goodbye: watch::Receiver<Option<Goodbye>>, moved: &AtomicU64)
-where
+/// Joins two ends until both have ended, or a goodbye was said: from outside, or because the client sends a message
+/// larger than `largest`. `moved` counts the pieces that passed.
+pub(super) async fn carry<C, U>(
+    client: C,
+    upstream: U,
+    say: &watch::Sender<Option<Goodbye>>,
+    largest: u64,
+    moved: &AtomicU64,
+) where
     C: AsyncRead + AsyncWrite,
     U: AsyncRead + AsyncWrite,
 {
     let (from_client, to_client) = split(client);
     let (from_upstream, to_upstream) = split(upstream);
-    let mut upwards = Box::pin(pass(from_client, to_upstream, moved));
-    let mut downwards = Box::pin(answer(from_upstream, to_client, goodbye, moved));
+    let mut upwards = Box::pin(pass(from_client, to_upstream, Messages::new(largest), say, moved));
+    let mut downwards = Box::pin(answer(from_upstream, to_client, say.subscribe(), moved));
     // An end that broke off is an end, of both.
     tokio::select! {
-        passed = &mut upwards => if passed.is_ok() {
-            let _ = downwards.await;
+        passed = &mut upwards => match passed {
+            Ok(Passed::All) => _ = downwards.await,
+            Ok(Passed::UntilTooBig) | Err(_) => {}
         },
         answered = &mut downwards => match answered {
             Ok(None) => _ = upwards.await,
             // The client's own Close frame goes to the upstream, which then knows as well.
-            Ok(Some(Goodbye::Away)) => _ = tokio::time::timeout(FAREWELL, upwards).await,
+            Ok(Some(Goodbye::Away | Goodbye::TooBig)) => _ = tokio::time::timeout(FAREWELL, upwards).await,
             Ok(Some(Goodbye::Unwelcome)) | Err(_) => {}
         },
     }
 }
 
-/// What the client says, as it is.
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, moved: &AtomicU64) -> io::Result<()> {
+/// What of a client's words went to the upstream.
+enum Passed {
+    All,
+    UntilTooBig,
+}
+
+/// What the client says, as it is, until a message of it is too big.
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut messages: Messages,
+    say: &watch::Sender<Option<Goodbye>>,
+    moved: &AtomicU64,
+) -> io::Result<Passed> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = from.read(&mut buffer).await?;
         if count == 0 {
-            return to.shutdown().await;
+            return to.shutdown().await.map(|()| Passed::All);
         }
         moved.fetch_add(1, Ordering::Relaxed);
-        to.write_all(buffer.get(..count).unwrap_or_default()).await?;
+        let read = buffer.get(..count).unwrap_or_default();
+        if messages.follow(read).is_err() {
+            // The upstream has the beginning of a message; it learns that there is no more when its connection ends.
+            say.send_replace(Some(Goodbye::TooBig));
+            drain(from).await;
+            return Ok(Passed::UntilTooBig);
+        }
+        to.write_all(read).await?;
         to.flush().await?;
     }
+}
+
+/// Reads what a client still sends, so that it gets to see the Close frame: closing on unread data would take that away.
+async fn drain(from: impl AsyncRead + Unpin) {
+    let (mut rest, mut nowhere) = (from.take(DRAINED), tokio::io::sink());
+    // Whoever breaks off or goes on for longer has had their chance.
+    let _ = tokio::time::timeout(FAREWELL, tokio::io::copy(&mut rest, &mut nowhere)).await;
 }
 
 /// What the upstream says, as it is, until a goodbye is said between two of its frames.
@@ -91,7 +129,7 @@ async fn answer(
             to.write_all(&word.frame()).await?;
             match word {
                 Goodbye::Away => to.flush().await?,
-                Goodbye::Unwelcome => to.shutdown().await?,
+                Goodbye::Unwelcome | Goodbye::TooBig => to.shutdown().await?,
             }
             return Ok(Some(word));
         }

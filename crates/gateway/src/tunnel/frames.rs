@@ -1,4 +1,5 @@
-//! Where the frames of a WebSocket end (RFC 6455 §5.2), so that one of the gateway's own fits between two of them.
+//! Where the frames of a WebSocket end (RFC 6455 §5.2), so that one of the gateway's own fits between two of them, and how
+//! large the messages are that they make (§5.4).
 
 /// Follows the frames of one direction.
 #[derive(Debug, Default)]
@@ -8,6 +9,15 @@ pub(super) struct Frames {
     known: usize,
     /// Bytes of the payload that are still to come.
     left: u64,
+}
+
+/// What the head of a frame says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    is_final: bool,
+    /// Ping, Pong and Close come between the fragments of a message.
+    is_control: bool,
+    length: u64,
 }
 
 impl Frames {
@@ -22,20 +32,23 @@ impl Frames {
     /// Follows bytes up to the end of a frame, or all of them; how many.
     pub(super) fn follow_one(&mut self, bytes: &[u8]) -> usize {
         let mut place = 0;
-        while let Some(rest @ [byte, ..]) = bytes.get(place..) {
-            if self.left > 0 {
-                let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
-                self.left = self.left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX));
-                place += here;
-            } else {
-                self.push(*byte);
-                place += 1;
-            }
+        while let Some(rest) = bytes.get(place..).filter(|rest| !rest.is_empty()) {
+            place += self.step(rest).0;
             if self.is_between() {
                 break;
             }
         }
         place
+    }
+
+    /// Follows some bytes of a payload, or one of a head; how many, and the head that is now known.
+    fn step(&mut self, bytes: &[u8]) -> (usize, Option<Head>) {
+        if self.left == 0 {
+            return bytes.first().map_or((0, None), |byte| (1, self.push(*byte)));
+        }
+        let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        self.left = self.left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX));
+        (here, None)
     }
 
     /// Follows all of some bytes.
@@ -45,12 +58,12 @@ impl Frames {
         }
     }
 
-    fn push(&mut self, byte: u8) {
+    fn push(&mut self, byte: u8) -> Option<Head> {
         if let Some(place) = self.head.get_mut(self.known) {
             *place = byte;
         }
         self.known += 1;
-        let [_, second, rest @ ..] = &self.head;
+        let [first, second, rest @ ..] = &self.head;
         let long = match second & 0x7F {
             127 => 8,
             126 => 2,
@@ -58,11 +71,61 @@ impl Frames {
         };
         let mask = if second & 0x80 == 0 { 0 } else { 4 };
         if self.known < 2 || self.known < 2 + long + mask {
-            return;
+            return None;
         }
         let length = rest.iter().take(long).fold(0, |length, byte| length << 8 | u64::from(*byte));
-        self.left = if long == 0 { u64::from(second & 0x7F) } else { length };
-        self.known = 0;
+        let length = if long == 0 { u64::from(second & 0x7F) } else { length };
+        (self.left, self.known) = (length, 0);
+        Some(Head { is_final: first & 0x80 != 0, is_control: first & 0x08 != 0, length })
+    }
+}
+
+/// Follows the messages of one direction.
+#[derive(Debug)]
+pub(super) struct Messages {
+    frames: Frames,
+    /// Bytes of a message, at most.
+    largest: u64,
+    size: u64,
+    fragments: u32,
+}
+
+/// A message is larger than whoever receives it has to take.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooBig;
+
+impl Messages {
+    /// Fragments of one message. Each costs its receiver far more than its bytes, and one without bytes costs its sender
+    /// next to nothing.
+    const MOST_FRAGMENTS: u32 = 4_096;
+
+    pub(super) fn new(largest: u64) -> Self {
+        Self { frames: Frames::default(), largest, size: 0, fragments: 0 }
+    }
+
+    /// Follows all of some bytes. A frame with which a message becomes too big is found by its head.
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), TooBig> {
+        let mut place = 0;
+        while let Some(rest) = bytes.get(place..).filter(|rest| !rest.is_empty()) {
+            let (count, head) = self.frames.step(rest);
+            place += count;
+            if let Some(head) = head.filter(|head| !head.is_control) {
+                self.count(head)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, head: Head) -> Result<(), TooBig> {
+        self.size = self.size.saturating_add(head.length);
+        self.fragments = self.fragments.saturating_add(1);
+        if self.size > self.largest || self.fragments > Self::MOST_FRAGMENTS {
+            return Err(TooBig);
+        }
+        if head.is_final {
+            (self.size, self.fragments) = (0, 0);
+        }
+        Ok(())
     }
 }
 
@@ -113,6 +176,42 @@ mod tests {
         assert!(!frames.is_between());
         frames.follow(&one[3..]);
         assert!(frames.is_between());
+    }
+
+    /// A fragment of a message, or its end.
+    fn fragment(is_final: bool, length: usize) -> Vec<u8> {
+        let mut bytes = frame(length);
+        bytes[0] = if is_final { 0x80 } else { 0 };
+        bytes
+    }
+
+    #[test]
+    fn a_message_is_as_large_as_its_fragments_together_and_pings_between_them_are_none() {
+        let mut messages = Messages::new(300);
+        for _ in 0..3 {
+            let ping = [0x89, 0];
+            let message = [fragment(false, 150), ping.to_vec(), fragment(true, 150)].concat();
+            for piece in message.chunks(7) {
+                assert_eq!(messages.follow(piece), Ok(()));
+            }
+        }
+        assert_eq!(messages.follow(&fragment(false, 300)), Ok(()));
+        assert_eq!(messages.follow(&fragment(false, 1)), Err(TooBig));
+    }
+
+    #[test]
+    fn a_frame_is_too_big_by_its_head_alone() {
+        let head = [0x82, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+        assert_eq!(Messages::new(1 << 30).follow(&head), Err(TooBig));
+    }
+
+    #[test]
+    fn fragments_are_counted_by_message() {
+        let mut messages = Messages::new(1 << 20);
+        let most = usize::try_from(Messages::MOST_FRAGMENTS).unwrap_or_default();
+        let all = [fragment(false, 0).repeat(most - 1), fragment(true, 1)].concat();
+        assert_eq!(messages.follow(&all.repeat(3)), Ok(()));
+        assert_eq!(messages.follow(&fragment(false, 0).repeat(most + 1)), Err(TooBig));
     }
 
     #[test]

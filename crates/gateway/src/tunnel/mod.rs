@@ -14,7 +14,11 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::Instant,
+};
 
 use crate::{
     authenticate::{self, Identity},
@@ -26,6 +30,7 @@ use crate::{
     refusal::Refusal,
     route::Route,
     stream::Watched,
+    upstream::PooledBody,
     watch::Pulse,
 };
 use carry::Goodbye;
@@ -85,30 +90,33 @@ pub(crate) struct Guest {
     pub(crate) peer: Arc<Peer>,
     pub(crate) canonical: Box<Canonical>,
     pub(crate) identity: Identity,
+    /// Bytes of a message (limits: body).
+    pub(crate) largest_message: u64,
 }
 
 /// Answers with the upstream's 101 and joins the two ends once both have switched.
-pub(crate) fn join<B>(wish: Wish, guest: Guest, mut upstream: Response<B>) -> Result<Response<Outbound>, Refusal> {
+pub(crate) fn join(wish: Wish, guest: Guest, upstream: Response<PooledBody>) -> Result<Response<Outbound>, Refusal> {
     if !lists(upstream.headers(), &header::UPGRADE, "websocket") {
         return Err(Refusal::UpstreamBroke("switched_otherwise"));
     }
-    let upstream_end = hyper::upgrade::on(&mut upstream);
+    let (head, body) = upstream.into_parts();
+    let upstream_end = body.into_tunnel().ok_or(Refusal::UpstreamBroke("switched_otherwise"))?;
     // Before the client can know of the 101 and send what is no HTTP.
     guest.peer.tunnel.store(true, Ordering::Release);
     let mut response = Response::new(Outbound::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.headers_mut() = upstream.headers().clone();
+    *response.headers_mut() = head.headers;
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     tokio::spawn(async move {
-        // One side that does not switch leaves nothing to join.
-        if let (Ok(client), Ok(upstream)) = tokio::join!(wish.0, upstream_end) {
-            carry(guest, client, upstream).await;
+        // A client that does not switch leaves nothing to join.
+        if let Ok(client) = wish.0.await {
+            carry(guest, client, upstream_end).await;
         }
     });
     Ok(response)
 }
 
-async fn carry(guest: Guest, client: Upgraded, upstream: Upgraded) {
+async fn carry(guest: Guest, client: Upgraded, upstream: impl AsyncRead + AsyncWrite) {
     let gate = guest.peer.current.gate();
     let pulse = Pulse::new(&gate.clock, true);
     // While this counts as a request under way, the pulse expires by the limit for streams.
@@ -116,10 +124,10 @@ async fn carry(guest: Guest, client: Upgraded, upstream: Upgraded) {
     gate.sweeper.watch(&pulse);
     drop(gate);
     let client = Watched::new(TokioIo::new(client), Arc::clone(&pulse));
-    let (say, goodbye) = watch::channel(None);
+    let say = watch::Sender::new(None);
     let moved = AtomicU64::new(0);
     tokio::select! {
-        () = carry::carry(client, TokioIo::new(upstream), goodbye, &moved) => {}
+        () = carry::carry(client, upstream, &say, guest.largest_message, &moved) => {}
         () = pulse.expired() => {}
         () = until_end(&guest, &say, &moved) => {}
     }

@@ -6,7 +6,7 @@
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Mutex, PoisonError},
     task::Poll,
     time::Duration,
@@ -26,11 +26,14 @@ pub(super) struct TimeIsUp;
 pub(super) struct Alarms(Mutex<Vec<Pin<Box<Sleep>>>>);
 
 impl Alarms {
-    /// Waits for a future, but no longer than `time`.
-    pub(super) async fn within<F: Future>(&self, time: Duration, future: F) -> Result<F::Output, TimeIsUp> {
+    /// Waits for a future, but no longer than `time`. It is pinned already: a request would carry its state twice otherwise.
+    pub(super) async fn within<F: Future>(
+        &self,
+        time: Duration,
+        mut future: Pin<&mut F>,
+    ) -> Result<F::Output, TimeIsUp> {
         let deadline = Instant::now() + time;
         let mut alarm = Lent { timer: Some(self.timer(deadline)), alarms: self };
-        let mut future = pin!(future);
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
@@ -75,7 +78,10 @@ impl Drop for Lent<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
+    use std::{
+        future::{pending, ready},
+        pin::pin,
+    };
 
     use super::*;
 
@@ -86,8 +92,8 @@ mod tests {
         let alarms = Alarms::default();
         for seconds in [30, 5, 60, 60, 1] {
             let began = Instant::now();
-            assert!(alarms.within(30 * SECOND, ready(())).await.is_ok());
-            assert!(alarms.within(seconds * SECOND, pending::<()>()).await.is_err());
+            assert!(alarms.within(30 * SECOND, pin!(ready(()))).await.is_ok());
+            assert!(alarms.within(seconds * SECOND, pin!(pending::<()>())).await.is_err());
             // The runtime's wheel counts in milliseconds, upwards.
             let late = began.elapsed().saturating_sub(seconds * SECOND);
             assert!(began.elapsed() >= seconds * SECOND && late < SECOND / 100, "{seconds}: {late:?}");
@@ -98,8 +104,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_timer_that_rings_early_does_not_end_a_request() {
         let alarms = Alarms::default();
-        assert!(alarms.within(SECOND, ready(())).await.is_ok());
+        assert!(alarms.within(SECOND, pin!(ready(()))).await.is_ok());
         let slow = tokio::time::sleep(20 * SECOND);
-        assert!(alarms.within(30 * SECOND, slow).await.is_ok());
+        assert!(alarms.within(30 * SECOND, pin!(slow)).await.is_ok());
     }
 }

@@ -164,7 +164,7 @@ fn below(bound: usize) -> usize {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use std::{collections::HashMap, time::Duration};
 
     use config::{Server, Upstream, UpstreamProtocol};
@@ -173,15 +173,23 @@ mod tests {
     use super::*;
 
     fn roster(hosts: &[String], balance: Balance) -> Roster {
-        Roster::new(&Upstream {
+        let servers = hosts.iter().map(|host| Server { host: host.clone(), port: 80 }).collect();
+        Roster::new(&Upstream { servers, balance, ..upstream() })
+    }
+
+    /// One without servers.
+    pub(in super::super) fn upstream() -> Upstream {
+        Upstream {
             name: "test".into(),
-            servers: hosts.iter().map(|host| Server { host: host.clone(), port: 80 }).collect(),
-            balance,
+            servers: Vec::new(),
+            balance: Balance::LeastRequests,
             protocol: UpstreamProtocol::Http1,
             tls: None,
             connect_timeout: Duration::from_secs(1),
             max_idle: 1,
             max_requests: 1,
+            max_waiting: 128,
+            max_wait: Duration::from_millis(250),
             ejection: Ejection::On(EjectionRules {
                 failures: 1,
                 time: Duration::from_secs(1),
@@ -190,7 +198,7 @@ mod tests {
                 gateway_errors: false,
             }),
             health: None,
-        })
+        }
     }
 
     fn hosts(count: usize) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use config::{Certificate, UpstreamProtocol};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     SendError,
-    line::{Bounded, Line, READ_AHEAD},
+    http1::{Broken, Connection},
     resolve::{Addresses, Reached},
 };
 use crate::{body::Inbound, stream::Joined};
@@ -42,8 +42,9 @@ struct Tls {
     server_name: Option<ServerName<'static>>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+/// A byte stream to a server.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 impl Connector {
     pub(super) fn new(upstream: &config::Upstream) -> Result<Self, ConnectorError> {
@@ -51,16 +52,9 @@ impl Connector {
         Ok(Self { tls, timeout: upstream.connect_timeout })
     }
 
-    pub(super) async fn http1(&self, server: &Addresses) -> Result<Line, SendError> {
+    pub(super) async fn http1(&self, server: &Addresses) -> Result<Box<Connection>, SendError> {
         let (stream, reached) = self.connect(server).await?;
-        let (stream, room) = Bounded::new(stream);
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(READ_AHEAD)
-            .handshake(TokioIo::new(Joined(stream)))
-            .await
-            .map_err(SendError::Broke)?;
-        tokio::spawn(connection.with_upgrades());
-        Ok(Line::new(sender, room, reached))
+        Ok(Connection::new(stream, reached))
     }
 
     pub(super) async fn http2(&self, server: &Addresses) -> Result<(http2::SendRequest<Inbound>, Reached), SendError> {
@@ -70,7 +64,7 @@ impl Connector {
             .initial_stream_window_size(64 * 1024)
             .initial_connection_window_size(1024 * 1024)
             .clone();
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(SendError::Broke)?;
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(Broken::from)?;
         tokio::spawn(connection);
         Ok((sender, reached))
     }
@@ -88,7 +82,7 @@ impl Connector {
             Some(name) => name.clone(),
             None => ServerName::try_from(server.host().to_owned()).map_err(io::Error::other)?,
         };
-        Ok((Box::new(tls.connector.connect(name, stream).await?), reached))
+        Ok((Box::new(tls.connector.connect(name, Joined(stream)).await?), reached))
     }
 }
 

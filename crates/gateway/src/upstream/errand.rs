@@ -13,6 +13,8 @@ pub(crate) struct Errand {
     pub(super) request: Option<Request<Inbound>>,
     /// What it is told apart from others by, where servers are chosen so.
     pub(super) key: Option<u64>,
+    /// Whose it is, where clients share scarce places.
+    pub(super) client: u64,
     /// Whether its whole body was sent; `None` without a body.
     body_sent: Option<Arc<AtomicBool>>,
     /// It went to a second server.
@@ -28,9 +30,9 @@ pub(super) struct Copy {
 }
 
 impl Errand {
-    pub(crate) fn new(mut request: Request<Inbound>, key: Option<u64>) -> Self {
+    pub(crate) fn new(mut request: Request<Inbound>, key: Option<u64>, client: u64) -> Self {
         let body_sent = if request.body().is_end_stream() { None } else { Some(request.body_mut().tell_end()) };
-        Self { request: Some(request), key, body_sent, retried: false }
+        Self { request: Some(request), key, client, body_sent, retried: false }
     }
 
     pub(super) fn take(&mut self) -> Result<Request<Inbound>, SendError> {

@@ -69,12 +69,16 @@ impl Fleet {
             }
         }
         self.series(page, "gauge", "portcullis_upstream_active_requests", "Requests under way to an upstream.", |g| {
-            g.under_way().to_string()
+            g.places.taken().to_string()
         })?;
+        let help = "Requests that wait for a place at an upstream.";
+        self.series(page, "gauge", "portcullis_upstream_waiting_requests", help, |g| g.places.waiting().to_string())?;
+        let help = "Requests that waited for a place at an upstream.";
+        self.series(page, "counter", "portcullis_upstream_waited_total", help, |g| g.places.waited().to_string())?;
         let count = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed).to_string();
         let help = "Requests sent to a second server after the first failed.";
         self.series(page, "counter", "portcullis_upstream_retries_total", help, |g| count(&g.counters.retries))?;
-        let help = "Requests refused because an upstream was full.";
+        let help = "Requests refused because an upstream was full and no place came free in time.";
         self.series(page, "counter", "portcullis_upstream_refused_total", help, |g| count(&g.counters.refused))?;
         let help = "Times that a server was ejected.";
         self.series(page, "counter", "portcullis_upstream_ejections_total", help, |g| count(&g.counters.ejections))

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -15,10 +15,11 @@ use super::{
     balance::{Choice, Roster},
     connect::{Connector, ConnectorError},
     health,
+    places::Places,
     resolve::{Addresses, Pace, System},
 };
 
-/// The servers of one upstream. Atomic numbers; no lock is taken for a request.
+/// The servers of one upstream. Atomic numbers; no lock is taken for a request that need not wait for a place.
 pub(super) struct Group {
     pub(super) upstream: Arc<config::Upstream>,
     pub(super) connector: Connector,
@@ -26,7 +27,7 @@ pub(super) struct Group {
     pub(super) addresses: Vec<Arc<Addresses>>,
     pub(super) roster: Roster,
     pub(super) counters: Arc<Counters>,
-    under_way: AtomicUsize,
+    pub(super) places: Places,
     started: Instant,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -51,7 +52,7 @@ impl Group {
             roster: Roster::new(upstream),
             upstream: Arc::clone(upstream),
             counters,
-            under_way: AtomicUsize::new(0),
+            places: Places::new(upstream),
             started: Instant::now(),
             tasks: Mutex::default(),
         });
@@ -74,25 +75,6 @@ impl Group {
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
-    }
-
-    /// Takes a place for a request. None if all are taken.
-    pub(super) fn enter(&self) -> bool {
-        if self.under_way.fetch_add(1, Ordering::Relaxed) < self.upstream.max_requests {
-            return true;
-        }
-        self.leave();
-        self.counters.refused.fetch_add(1, Ordering::Relaxed);
-        false
-    }
-
-    /// Gives the place back.
-    pub(super) fn leave(&self) {
-        self.under_way.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn under_way(&self) -> usize {
-        self.under_way.load(Ordering::Relaxed)
     }
 
     /// Milliseconds since the start.

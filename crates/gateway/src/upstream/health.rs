@@ -5,7 +5,7 @@ use std::sync::Weak;
 use config::{HealthCheck, UpstreamProtocol};
 use http::{HeaderValue, Request, Uri, Version, header, uri::Authority};
 
-use super::{SendError, group::Group};
+use super::{Broken, SendError, group::Group};
 use crate::body::Inbound;
 
 const AGENT: HeaderValue = HeaderValue::from_static("portcullis-health");
@@ -57,9 +57,8 @@ async fn ask(group: &Group, at: usize, check: &HealthCheck) -> Result<bool, Send
             let host = HeaderValue::try_from(authority.as_str()).map_err(|_| SendError::Authority)?;
             request.headers_mut().insert(header::HOST, host);
             *request.uri_mut() = Uri::from(check.path.clone());
-            let mut line = group.connector.http1(addresses).await?;
-            let answered = line.try_send(request).await;
-            answered.map_err(|error| SendError::Broke(error.into_error()))?.status()
+            let mut connection = group.connector.http1(addresses).await?;
+            connection.send(&mut Some(request)).await?.status()
         }
         UpstreamProtocol::Http2 => {
             let scheme = if group.upstream.tls.is_some() { "https" } else { "http" };
@@ -67,7 +66,7 @@ async fn ask(group: &Group, at: usize, check: &HealthCheck) -> Result<bool, Send
             *request.uri_mut() = target.map_err(|_| SendError::Authority)?;
             *request.version_mut() = Version::HTTP_2;
             let (mut sender, _) = group.connector.http2(addresses).await?;
-            sender.send_request(request).await.map_err(SendError::Broke)?.status()
+            sender.send_request(request).await.map_err(Broken::from)?.status()
         }
     };
     Ok(status.is_success())

@@ -1,7 +1,7 @@
 //! Upstreams: which server takes a request, over which connection, and what happens when it fails.
 //!
 //! A [`Fleet`] holds what all workers share: how servers stand (`standing`, `health`), which is chosen (`balance`), where
-//! they are (`resolve`) and how many requests are under way (`group`, `ticket`). Connections are a worker's own (`pool`),
+//! they are (`resolve`) and how many requests are under way (`group`, `places`, `ticket`). Connections are a worker's own (`pool`),
 //! so that no request waits for another worker's.
 
 mod alarm;
@@ -13,27 +13,37 @@ mod errand;
 mod fleet;
 mod group;
 mod health;
-mod line;
+mod http1;
+mod places;
 mod pool;
 mod resolve;
 mod standing;
 mod ticket;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    hash::BuildHasher,
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use config::HashBy;
+use foldhash::quality::RandomState;
 use http::{HeaderMap, Response};
 
 pub(crate) use body::PooledBody;
 pub(crate) use connect::{ConnectorError, client_config};
 pub(crate) use errand::Errand;
 pub(crate) use fleet::Fleet;
+pub(crate) use http1::Broken;
 use pool::Pool;
+
+use crate::listen::network_of;
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// As many requests as the upstream takes are under way.
+    /// As many requests as the upstream takes are under way, and no place came free in time.
     #[error("the upstream's max_requests are under way")]
     Full,
     /// There is no server to send it to.
@@ -50,7 +60,7 @@ pub(crate) enum SendError {
     ResponseTimeout,
     /// The connection broke, or the server did not speak HTTP; or the request's own body failed (see the source).
     #[error("the upstream broke off")]
-    Broke(#[source] hyper::Error),
+    Broke(#[from] Broken),
     /// The request was sent before; it is not sent twice.
     #[error("the request was sent already")]
     Taken,
@@ -92,6 +102,16 @@ impl Pools {
             HashBy::Client => Some(sender.client.map_or_else(by_address, |client| balance::hash(client.as_bytes()))),
             HashBy::Address => Some(by_address()),
             HashBy::Header(name) => sender.headers.get(name).map(|value| balance::hash(value.as_bytes())),
+        }
+    }
+
+    /// A number for whoever sends a request, for upstreams whose places are scarce. It is the same for all workers, and
+    /// nobody outside can tell whose numbers meet.
+    pub(crate) fn client(known: Option<&str>, address: impl FnOnce() -> IpAddr) -> u64 {
+        static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+        match known {
+            Some(client) => STATE.hash_one(client),
+            None => STATE.hash_one(network_of(address())),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -11,12 +12,19 @@ use std::{
 
 use config::UpstreamProtocol;
 use http::{Request, Response, Uri, Version, header, uri::Authority};
-use hyper::{body::Incoming, client::conn::http2};
+use hyper::client::conn::http2;
 use tokio::sync::Semaphore;
 
 use super::{
-    SendError, alarm::Alarms, body::PooledBody, budget::Budget, errand::Errand, group::Group, line::Line,
-    resolve::Addresses, resolve::Reached, ticket::Ticket,
+    SendError,
+    alarm::Alarms,
+    body::{PooledBody, Source},
+    budget::Budget,
+    errand::Errand,
+    group::Group,
+    http1::{Broken, Connection},
+    resolve::{Addresses, Reached},
+    ticket::Ticket,
 };
 use crate::body::{BodyFault, Inbound};
 
@@ -43,13 +51,13 @@ struct Connections {
 }
 
 struct Idle {
-    line: Line,
+    connection: Box<Connection>,
     /// Age of the pool at that moment.
     since: u32,
 }
 
-/// An answer, and the connection it comes over if that can be used again.
-type Answer = (Response<Incoming>, Option<Line>);
+/// An answer, and where its body comes from.
+type Answer = Response<Source>;
 
 /// How a server failed a request.
 struct Fault {
@@ -94,8 +102,15 @@ impl Pool {
         errand: &mut Errand,
         time: Duration,
     ) -> Result<Response<PooledBody>, SendError> {
-        let mut ticket = Ticket::enter(self).ok_or(SendError::Full)?;
-        let sent = self.alarms.within(time, self.try_servers(errand, &mut ticket)).await;
+        let mut ticket = match Ticket::enter(self, errand.client) {
+            Some(ticket) => ticket,
+            // Boxed, as it is rare: a request that finds a place does not carry its state.
+            None => Box::pin(Ticket::wait(self, errand.client)).await.ok_or(SendError::Full)?,
+        };
+        let sent = {
+            let trying = pin!(self.try_servers(errand, &mut ticket));
+            self.alarms.within(time, trying).await
+        };
         let Ok(sent) = sent else {
             // A client that sends its body slowly makes a good server look slow.
             if errand.is_whole() {
@@ -103,8 +118,7 @@ impl Pool {
             }
             return Err(SendError::ResponseTimeout);
         };
-        let (response, line) = sent?;
-        Ok(response.map(|body| PooledBody::new(body, line, ticket)))
+        Ok(sent?.map(|source| PooledBody::new(source, ticket)))
     }
 
     /// Tries a server, and a second one if that is safe and the first failed.
@@ -150,10 +164,11 @@ impl Pool {
         }
         let answered = match group.upstream.protocol {
             UpstreamProtocol::Http1 => self.send_http1(server, errand).await,
-            UpstreamProtocol::Http2 => self.send_http2(server, errand).await,
+            // Boxed, so that requests over HTTP/1.1 do not carry its state.
+            UpstreamProtocol::Http2 => Box::pin(self.send_http2(server, errand)).await,
         };
         match &answered {
-            Ok((response, _)) => ticket.answered(response.status()),
+            Ok(response) => ticket.answered(response.status()),
             Err(fault) if !fault.excused => ticket.failed(),
             Err(_) => {}
         }
@@ -178,36 +193,34 @@ impl Pool {
 
     async fn send_http1(&self, server: &Connections, errand: &mut Errand) -> Result<Answer, Fault> {
         loop {
-            let (mut line, fresh) = match server.take_idle(self.age()) {
-                Some(line) => (line, false),
+            let (mut connection, fresh) = match server.take_idle(self.age()) {
+                Some(connection) => (connection, false),
                 // Boxed, as it is rare and large: a request that finds a connection does not carry its state.
-                None => Box::pin(self.line(server)).await?,
+                None => Box::pin(self.connection(server)).await?,
             };
-            match line.try_send(errand.take()?).await {
-                Ok(response) => return Ok((response, Some(line))),
-                Err(mut error) => match error.take_message() {
-                    // The server had closed the connection; it saw nothing of the request.
-                    Some(request) => {
-                        errand.request = Some(request);
-                        if fresh {
-                            return Err(SendError::Broke(error.into_error()).into());
-                        }
-                    }
-                    None => return Err(lost(error.into_error(), line.heard(), true)),
-                },
+            let error = match connection.send(&mut errand.request).await {
+                Ok(response) => return Ok(response.map(|()| Source::Own(Some(connection)))),
+                Err(error) => error,
+            };
+            if errand.request.is_none() {
+                return Err(lost(error, connection.heard(), true));
+            }
+            // The server had closed the connection; it saw nothing of the request.
+            if fresh {
+                return Err(SendError::Broke(error).into());
             }
         }
     }
 
     /// A new connection, or one that became idle meanwhile; and whether it is new.
-    async fn line(&self, server: &Connections) -> Result<(Line, bool), Fault> {
+    async fn connection(&self, server: &Connections) -> Result<(Box<Connection>, bool), Fault> {
         let turn = self.turn_to_connect(server).await?;
-        let line = match server.take_idle(self.age()) {
-            Some(line) => (line, false),
+        let connection = match server.take_idle(self.age()) {
+            Some(connection) => (connection, false),
             None => (self.group.connector.http1(&server.addresses).await?, true),
         };
         drop(turn);
-        Ok(line)
+        Ok(connection)
     }
 
     /// Waits while as many connections are being made as may be. That wait says nothing of the server, but those do.
@@ -226,17 +239,17 @@ impl Pool {
                 None => Box::pin(self.sender(server)).await?,
             };
             match sender.try_send_request(errand.take()?).await {
-                Ok(response) => return Ok((response, None)),
+                Ok(response) => return Ok(response.map(|body| Source::Shared(Box::new(body)))),
                 Err(mut error) => match error.take_message() {
                     // The server had closed the shared connection; it saw nothing of the request.
                     Some(request) => {
                         errand.request = Some(request);
                         if fresh {
-                            return Err(SendError::Broke(error.into_error()).into());
+                            return Err(SendError::from(Broken::from(error.into_error())).into());
                         }
                     }
                     // A stream that the server reset is an answer of a kind: a caller may have caused it.
-                    None => return Err(lost(error.into_error(), false, sender.is_closed())),
+                    None => return Err(lost(error.into_error().into(), false, sender.is_closed())),
                 },
             }
         }
@@ -269,21 +282,21 @@ impl Pool {
     }
 
     /// Takes a connection back whose response has ended.
-    pub(super) fn put_back(&self, at: usize, line: Line) {
-        let Some(server) = self.servers.get(at).filter(|_| !line.is_closed()) else { return };
+    pub(super) fn put_back(&self, at: usize, mut connection: Box<Connection>) {
+        let Some(server) = self.servers.get(at).filter(|_| connection.is_usable()) else { return };
         let mut idle = server.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() >= self.group.upstream.max_idle {
             idle.pop_front();
         }
-        idle.push_back(Idle { line, since: self.age() });
+        idle.push_back(Idle { connection, since: self.age() });
     }
 
-    /// Counts a second, and closes connections that have been idle for too long.
+    /// Counts a second, and closes connections that have been idle for too long, or that their servers closed.
     pub(super) fn tick(&self) {
         let now = self.age.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         for server in &self.servers {
             let mut idle = server.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.retain(|idle| !idle.is_old(now) && !idle.line.is_closed());
+            idle.retain_mut(|idle| !idle.is_old(now) && idle.connection.is_quiet());
         }
     }
 
@@ -293,7 +306,7 @@ impl Pool {
 }
 
 /// A request that was sent, at least in part, and has no answer.
-fn lost(error: hyper::Error, heard: bool, connection_broke: bool) -> Fault {
+fn lost(error: Broken, heard: bool, connection_broke: bool) -> Fault {
     // What the client did to its own request says nothing of the server.
     let excused = !connection_broke || BodyFault::behind(&error).is_some();
     Fault { error: SendError::Broke(error), heard, excused }
@@ -307,16 +320,15 @@ impl Idle {
 
 impl Connections {
     /// The connection used last, which is the one most likely alive, unless it leads to where the server no longer is.
-    fn take_idle(&self, now: u32) -> Option<Line> {
+    fn take_idle(&self, now: u32) -> Option<Box<Connection>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(last) = idle.pop_back() {
             if last.is_old(now) {
                 idle.clear();
                 return None;
             }
-            let line = last.line;
-            if line.is_ready() && self.addresses.holds(line.reached()) {
-                return Some(line);
+            if self.addresses.holds(last.connection.reached()) {
+                return Some(last.connection);
             }
         }
         None
@@ -374,6 +386,8 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             max_idle: 8,
             max_requests: 1,
+            max_waiting: 0,
+            max_wait: Duration::ZERO,
             ejection: Ejection::Off { reason: "a test".into() },
             health: None,
         };
@@ -386,7 +400,7 @@ mod tests {
     async fn ask(pool: &Arc<Pool>) -> Response<PooledBody> {
         let mut request = Request::new(Inbound::none());
         request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("orders.invalid"));
-        pool.send(&mut Errand::new(request, None), Duration::from_secs(5)).await.unwrap()
+        pool.send(&mut Errand::new(request, None, 0), Duration::from_secs(5)).await.unwrap()
     }
 
     async fn name(response: Response<PooledBody>) -> Vec<u8> {
@@ -412,7 +426,7 @@ mod tests {
         let pool = pool();
         pool.group.addresses[0].replace(vec![server("one").await]);
         let answer = ask(&pool).await;
-        let mut second = Errand::new(Request::new(Inbound::none()), None);
+        let mut second = Errand::new(Request::new(Inbound::none()), None, 0);
         let refused = pool.send(&mut second, Duration::from_secs(5)).await.map(|_| ());
         assert!(matches!(refused, Err(SendError::Full)), "{refused:?}");
         assert_eq!(name(answer).await, b"one");

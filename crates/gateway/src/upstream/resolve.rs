@@ -76,6 +76,13 @@ pub(super) struct Reached {
     epoch: u64,
 }
 
+#[cfg(test)]
+impl Reached {
+    pub(super) fn nowhere() -> Self {
+        Self { at: SocketAddr::from(([127, 0, 0, 1], 0)), epoch: 0 }
+    }
+}
+
 impl Addresses {
     pub(super) fn new(server: &config::Server) -> Self {
         let literal = server.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, server.port));

@@ -4,18 +4,35 @@ use std::sync::{Arc, atomic::Ordering};
 
 use http::StatusCode;
 
-use super::{Pool, balance::Choice};
+use super::{Pool, balance::Choice, places::Place};
 
 /// Held from before a server is chosen until the answer has ended.
 pub(super) struct Ticket {
     pool: Arc<Pool>,
+    /// There until it is given back.
+    place: Option<Place>,
     seat: Option<Choice>,
 }
 
 impl Ticket {
-    /// A place, if the upstream has one.
-    pub(super) fn enter(pool: &Arc<Pool>) -> Option<Self> {
-        pool.group.enter().then(|| Self { pool: Arc::clone(pool), seat: None })
+    /// A place, if the upstream has one at once.
+    pub(super) fn enter(pool: &Arc<Pool>, client: u64) -> Option<Self> {
+        Some(Self::with(pool, pool.group.places.enter(client)?))
+    }
+
+    /// A place, if one comes free in time.
+    pub(super) async fn wait(pool: &Arc<Pool>, client: u64) -> Option<Self> {
+        match pool.group.places.wait(client).await {
+            Some(place) => Some(Self::with(pool, place)),
+            None => {
+                pool.group.counters.refused.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    fn with(pool: &Arc<Pool>, place: Place) -> Self {
+        Self { pool: Arc::clone(pool), place: Some(place), seat: None }
     }
 
     pub(super) fn pool(&self) -> &Arc<Pool> {
@@ -77,6 +94,8 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.stand_up();
-        self.pool.group.leave();
+        if let Some(place) = self.place.take() {
+            self.pool.group.places.leave(place);
+        }
     }
 }

@@ -103,18 +103,15 @@ impl Server {
             Ok(right) => right,
             Err(error) => {
                 self.give_back(&tries).await?;
-                return busy(error);
+                return Ok(busy(error));
             }
         };
-        match account.filter(|account| right && !account.user.disabled) {
-            Some(account) => {
-                self.forgive(&tries).await?;
-                self.after_first_factor(browser, &account.user.id, &[Amr::Pwd], now).await
-            }
-            None => {
-                self.database.note_event(&browser.event(EventKind::LoginFailed, user.as_ref(), now)).await?;
-                Ok(PasswordStep::Wrong)
-            }
+        if let Some(account) = account.filter(|account| right && !account.user.disabled) {
+            self.forgive(&tries).await?;
+            self.after_first_factor(browser, &account.user.id, &[Amr::Pwd], now).await
+        } else {
+            self.database.note_event(&browser.event(EventKind::LoginFailed, user.as_ref(), now)).await?;
+            Ok(PasswordStep::Wrong)
         }
     }
 
@@ -253,11 +250,11 @@ impl Server {
         put_event(&mut write, &browser.event(kind, Some(proof.user), now)).await?;
         let ended = before.filter(|before| before.user.id != *proof.user);
         if let Some(ended) = &ended {
-            end_what_was_given(&mut write, &ended.id, self.mark(now)).await?;
+            end_what_was_given(&mut write, &ended.id, Self::mark(now)).await?;
         }
         write.commit().await?;
         if let Some(ended) = ended {
-            self.revocations.add(Subject::Session(ended.id.0), self.mark(now));
+            self.revocations.add(Subject::Session(ended.id.0), Self::mark(now));
         }
         Ok(Some(Entered { session: cookie, device }))
     }
@@ -312,7 +309,7 @@ impl Server {
     }
 
     /// All access tokens of now and before, for as long as one of them could live.
-    pub(crate) fn mark(&self, now: u64) -> Mark {
+    pub(crate) fn mark(now: u64) -> Mark {
         Mark { until: now, expires: now.saturating_add(crate::settings::MAX_ACCESS_TOKEN.as_secs()) }
     }
 
@@ -371,12 +368,12 @@ pub(crate) struct Tries {
     address: Option<Key>,
 }
 
-fn busy(error: HashingError) -> Result<PasswordStep, StoreError> {
+fn busy(error: HashingError) -> PasswordStep {
     match error {
-        HashingError::Busy => Ok(PasswordStep::Busy),
+        HashingError::Busy => PasswordStep::Busy,
         HashingError::Failed => {
             eprintln!("identity: {error}");
-            Ok(PasswordStep::Busy)
+            PasswordStep::Busy
         }
     }
 }

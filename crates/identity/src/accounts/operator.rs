@@ -8,7 +8,7 @@ use super::{
     Acr, Amr, Browser, Changed, Entered, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind,
     NewUser, Password, Session, Unfit, User, UserId, invitation,
     login::Proof,
-    passkey::{Ceremony, Challenge, Refused, Registration},
+    passkey::{Ceremony, Challenge, Registration},
     user::login_name,
 };
 use crate::{
@@ -94,7 +94,7 @@ impl Identity {
         let expires = self.0.clock.now().saturating_add(invitation::LIFETIME);
         self.0.database.add_invitation(secret.digest(), id, kind, expires).await?;
         self.0.note_operator(EventKind::Invited, id).await?;
-        let link = self.0.settings.issuer.at(&format!("/invitation/{}", secret.expose()));
+        let link = self.0.settings.issuer.at(&format!("/invitation/open?link={}", secret.expose()));
         Ok(Invitation { link: Zeroizing::new(link), expires })
     }
 
@@ -111,7 +111,7 @@ pub(crate) enum Accepted {
     /// The password may not be chosen.
     Unfit(Unfit),
     /// The passkey is refused.
-    Refused(Refused),
+    Refused,
     /// The link was used before, or has expired.
     Over,
     /// Too many hashes at this moment.
@@ -162,7 +162,7 @@ impl Server {
             take_known_devices(&mut write, &user).await?;
             put_password(&mut write, &user, None, now).await?;
             ended = take_sessions(&mut write, &user, None).await?;
-            end_all_grants(&mut write, &user, self.mark(now)).await?;
+            end_all_grants(&mut write, &user, Self::mark(now)).await?;
         }
         match &checked {
             Checked::Password(hash) => put_password(&mut write, &user, Some(hash), now).await?,
@@ -170,14 +170,14 @@ impl Server {
                 if !use_once(&mut write, challenge.digest(), challenge.expires()).await?
                     || !put_passkey(&mut write, &user, "Passkey", passkey, now).await?
                 {
-                    return Ok(Accepted::Refused(Refused::WrongChallenge));
+                    return Ok(Accepted::Refused);
                 }
             }
         }
         put_event(&mut write, &browser.event(EventKind::InvitationUsed, Some(&user), now)).await?;
         write.commit().await?;
         if kind == InvitationKind::Recover {
-            self.revocations.add(Subject::User(user.0.clone()), self.mark(now));
+            self.revocations.add(Subject::User(user.0.clone()), Self::mark(now));
         }
         self.sessions_ended(ended, now);
         let proof = match checked {
@@ -199,7 +199,7 @@ impl Server {
                     Challenge::verify(challenge, &self.login.challenges, Ceremony::Registration, binding, now)
                 };
                 let verified = registration.verify(&self.login.party, accept);
-                verified.map(|(passkey, challenge)| Checked::Passkey(passkey, challenge)).map_err(Accepted::Refused)
+                verified.map(|(passkey, challenge)| Checked::Passkey(passkey, challenge)).map_err(|_| Accepted::Refused)
             }
         }
     }
@@ -208,9 +208,9 @@ impl Server {
         let now = self.clock.now();
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, None).await?;
-        end_all_grants(&mut write, user, self.mark(now)).await?;
+        end_all_grants(&mut write, user, Self::mark(now)).await?;
         write.commit().await?;
-        self.revocations.add(Subject::User(user.0.clone()), self.mark(now));
+        self.revocations.add(Subject::User(user.0.clone()), Self::mark(now));
         self.sessions_ended(ended, now);
         Ok(Changed::Done)
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountError, Event, EventKind, SessionId, UserId};
 use crate::{
     Identity,
+    identity::Server,
     store::{
         events::put_event,
         revocations::put_revocation,
@@ -58,7 +59,7 @@ impl Identity {
             Some(id) => return Err(AccountError::NoSession(id.to_string())),
         };
         for id in &ended {
-            put_revocation(&mut write, &Subject::Session(id.0.clone()), self.0.mark(now)).await?;
+            put_revocation(&mut write, &Subject::Session(id.0.clone()), Server::mark(now)).await?;
         }
         let (user, kind) = (Some(user.clone()), EventKind::SessionRevoked);
         let event = Event { at: now, kind, user, address: String::new(), detail: String::new() };

@@ -52,8 +52,7 @@ impl ClientKind {
     /// The grants that a client of this kind may have at all.
     pub fn allows(self, grant: GrantType) -> bool {
         match grant {
-            GrantType::AuthorizationCode | GrantType::DeviceCode => self.has_users(),
-            GrantType::RefreshToken => self.has_users(),
+            GrantType::AuthorizationCode | GrantType::DeviceCode | GrantType::RefreshToken => self.has_users(),
             GrantType::ClientCredentials | GrantType::TokenExchange => self.is_confidential(),
         }
     }

@@ -18,45 +18,42 @@ const MAX_NAME: usize = 128;
 /// What a client says of itself. Members that are not known are passed over (RFC 7591 §2).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Registration {
+pub(crate) struct Registration {
     /// Human-readable name.
-    pub client_name: Option<String>,
+    pub(crate) client_name: Option<String>,
     /// Page about it.
-    pub client_uri: Option<String>,
+    pub(crate) client_uri: Option<String>,
     /// `web`, `native` or, as an extension, `browser`, `service` or `agent`.
-    pub application_type: Option<String>,
+    pub(crate) application_type: Option<String>,
     /// Where users may be sent back to.
-    pub redirect_uris: Vec<String>,
+    pub(crate) redirect_uris: Vec<String>,
     /// Where users may be sent after logging out.
-    pub post_logout_redirect_uris: Vec<String>,
+    pub(crate) post_logout_redirect_uris: Vec<String>,
     /// Where it is told that a session ended.
-    pub backchannel_logout_uri: Option<String>,
+    pub(crate) backchannel_logout_uri: Option<String>,
     /// How it authenticates.
-    pub token_endpoint_auth_method: Option<String>,
+    pub(crate) token_endpoint_auth_method: Option<String>,
     /// How it comes by tokens.
-    pub grant_types: Option<Vec<String>>,
+    pub(crate) grant_types: Option<Vec<String>>,
     /// `code`.
-    pub response_types: Option<Vec<String>>,
+    pub(crate) response_types: Option<Vec<String>>,
     /// Scopes, separated by spaces.
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
     /// Its public keys.
-    pub jwks: Option<Value>,
+    pub(crate) jwks: Option<Value>,
     /// Name in its certificate (RFC 8705 §2.1.2).
-    pub tls_client_auth_san_dns: Option<String>,
+    pub(crate) tls_client_auth_san_dns: Option<String>,
     /// Name in its certificate.
-    pub tls_client_auth_san_uri: Option<String>,
+    pub(crate) tls_client_auth_san_uri: Option<String>,
     /// Whether its tokens are bound to a DPoP key.
-    pub dpop_bound_access_tokens: bool,
+    pub(crate) dpop_bound_access_tokens: bool,
     /// Whether its tokens are bound to its certificate.
-    pub tls_client_certificate_bound_access_tokens: bool,
+    pub(crate) tls_client_certificate_bound_access_tokens: bool,
     /// Whether it pushes every authorization request.
-    pub require_pushed_authorization_requests: bool,
+    pub(crate) require_pushed_authorization_requests: bool,
     /// What its ID tokens are signed with.
-    pub id_token_signed_response_alg: Option<String>,
+    pub(crate) id_token_signed_response_alg: Option<String>,
 }
-
-/// What a registration is refused for.
-pub type MetadataError = Problem;
 
 impl Registration {
     /// A client as it described itself, as far as the server has that. A registered client is always a third party.
@@ -117,11 +114,9 @@ impl Registration {
             }
         };
         match self.token_endpoint_auth_method.as_deref() {
-            None if kind.is_confidential() => Ok(Authentication::SecretBasic),
-            None => Ok(Authentication::None),
+            None | Some("client_secret_basic") if kind.is_confidential() => Ok(Authentication::SecretBasic),
             Some("none") if kind == ClientKind::Service => Err(wrong("a service authenticates")),
-            Some("none") => Ok(Authentication::None),
-            Some("client_secret_basic") if kind.is_confidential() => Ok(Authentication::SecretBasic),
+            None | Some("none") => Ok(Authentication::None),
             Some("client_secret_post") if kind.is_confidential() => Ok(Authentication::SecretPost),
             Some("private_key_jwt") => checked(Authentication::PrivateKeyJwt { jwks: jwks()? }),
             Some("tls_client_auth") => {

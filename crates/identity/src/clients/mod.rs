@@ -12,6 +12,6 @@ mod redirect;
 pub(crate) use authentication::Authenticated;
 pub use kind::ClientKind;
 pub(crate) use known::KnownClients;
-pub use metadata::{MetadataError, Registration};
+pub(crate) use metadata::Registration;
 pub use model::{Authentication, Client, ClientId, GrantType, TokenFormat};
 pub use redirect::{NotARedirect, RedirectUri};

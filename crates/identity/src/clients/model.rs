@@ -136,6 +136,7 @@ pub enum TokenFormat {
 
 /// A client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the registry of client metadata")]
 pub struct Client {
     /// Its id.
     pub id: ClientId,
@@ -259,6 +260,7 @@ mod algorithm {
     use jose::Algorithm;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub(super) fn serialize<S: Serializer>(algorithm: &Algorithm, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(algorithm.name())
     }

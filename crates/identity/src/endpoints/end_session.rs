@@ -24,7 +24,6 @@ use crate::{
 };
 
 const PATH: &str = "/oauth2/logout";
-const CONFIRM_PATH: &str = "/oauth2/logout/confirm";
 
 /// A client's wish.
 pub(crate) async fn end_session(State(server): State<Arc<Server>>, request: Request) -> Response {
@@ -42,7 +41,7 @@ pub(crate) async fn end_session(State(server): State<Arc<Server>>, request: Requ
     }
 }
 
-/// The user's own word to it.
+/// `POST /logout`: the user's own word, to a client's wish or without one.
 pub(crate) async fn confirm_end(Posted { visit, form }: Posted) -> Response {
     let shown = Parameters::parse(form.get("request").unwrap_or_default().as_bytes());
     let wish = match shown {
@@ -65,7 +64,6 @@ async fn answer(visit: &Visit, parameters: &Parameters) -> Response {
             let origin = wish.then.as_deref().map(RedirectUri::origin_of);
             let view = LogoutView {
                 client: wish.client.as_ref().map(|client| client.name.as_str()),
-                action: CONFIRM_PATH,
                 fields: &[("request", parameters.encode())],
                 redirect_origin: origin.as_deref(),
             };

@@ -88,9 +88,14 @@ async fn replace(server: &Server, id: &str, request: Request) -> Answer<Map<Stri
         ));
     }
     // What only the operator gives stays.
-    let (roles, tenant, resources, serves) =
-        (client.roles.clone(), client.tenant.clone(), client.resources.clone(), client.serves.clone());
-    let changed = Client { roles, tenant, resources, serves, fapi: client.fapi, ..described };
+    let changed = Client {
+        roles: client.roles,
+        tenant: client.tenant,
+        resources: client.resources,
+        serves: client.serves,
+        fapi: client.fapi,
+        ..described
+    };
     server.put_client(&changed).await?;
     Ok(told(server, &changed, &token))
 }

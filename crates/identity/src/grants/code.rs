@@ -78,8 +78,8 @@ impl Server {
         let digest = Digest::of_secret(Purpose::Code, code).ok_or_else(unknown)?;
         let tokens = self.binding(call, authenticated)?;
         let now = self.clock.now();
-        let next = self.first_refresh_token(client)?;
-        let first = next.as_ref().map(|secret| (secret.digest(), self.refresh_binding(client, &tokens)));
+        let next = Self::first_refresh_token(client)?;
+        let first = next.as_ref().map(|secret| (secret.digest(), Self::refresh_binding(client, &tokens)));
         let check = |grant: &Grant, code: &CodeBinding| check(client, call, grant, code, &tokens);
         match self.database.redeem_code(digest, check, first, now).await? {
             Redemption::Given(grant, code) => {

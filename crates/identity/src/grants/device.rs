@@ -99,8 +99,8 @@ impl Server {
         let code = call.parameters.required("device_code", "`device_code` is missing")?;
         let digest = Digest::of_secret(Purpose::Device, code).ok_or_else(unknown)?;
         let tokens = self.binding(call, authenticated)?;
-        let next = self.first_refresh_token(client)?;
-        let first = next.as_ref().map(|secret| (secret.digest(), self.refresh_binding(client, &tokens)));
+        let next = Self::first_refresh_token(client)?;
+        let first = next.as_ref().map(|secret| (secret.digest(), Self::refresh_binding(client, &tokens)));
         match self.database.poll_device(digest, &client.id, first, self.clock.now()).await? {
             Polled::Allowed(grant) => {
                 self.answer_for_user(client, &grant, &grant.scopes, &grant.resources, &tokens, next, None).await

@@ -30,13 +30,13 @@ pub(crate) struct RefreshBinding {
 
 impl Server {
     /// The first token of a lineage, if the client may have one.
-    pub(crate) fn first_refresh_token(&self, client: &Client) -> Answer<Option<Secret>> {
+    pub(crate) fn first_refresh_token(client: &Client) -> Answer<Option<Secret>> {
         let wanted = client.grants.contains(&GrantType::RefreshToken);
         Ok(if wanted { Some(Secret::generate(Purpose::Refresh)?) } else { None })
     }
 
     /// Public clients' tokens are bound to their DPoP key.
-    pub(crate) fn refresh_binding(&self, client: &Client, tokens: &Binding) -> RefreshBinding {
+    pub(crate) fn refresh_binding(client: &Client, tokens: &Binding) -> RefreshBinding {
         let bound = !client.authentication.is_confidential();
         RefreshBinding { tokens: if bound { tokens.clone() } else { Binding::default() } }
     }
@@ -58,7 +58,7 @@ impl Server {
         match self.database.refresh(digest, check, next.as_ref().map(Secret::digest), GRACE, now).await? {
             Refreshed::Given(grant) => {
                 let scopes = narrower(&grant, call)?;
-                let resources = self.narrower_resources(&grant, call)?;
+                let resources = narrower_resources(&grant, call)?;
                 self.answer_for_user(client, &grant, &scopes, &resources, &tokens, next, None).await
             }
             Refreshed::Refused(problem) => Err(problem),
@@ -78,17 +78,18 @@ impl Server {
     fn successor(&self, token: &str) -> Secret {
         Secret::of(Purpose::Refresh, &self.tags.refresh.tag(&[token.as_bytes()]))
     }
+}
 
-    fn narrower_resources(&self, grant: &Grant, call: &Call) -> Answer<Vec<String>> {
-        let asked: Vec<&str> = call.parameters.all("resource").collect();
-        if asked.is_empty() {
-            return Ok(grant.resources.clone());
-        }
-        if asked.iter().all(|asked| grant.resources.iter().any(|known| known == asked)) {
-            return Ok(asked.into_iter().map(str::to_owned).collect());
-        }
-        Err(Problem::new(Code::InvalidTarget, "a resource is not among those that were granted"))
+/// The APIs asked for, which are never more than those granted.
+fn narrower_resources(grant: &Grant, call: &Call) -> Answer<Vec<String>> {
+    let asked: Vec<&str> = call.parameters.all("resource").collect();
+    if asked.is_empty() {
+        return Ok(grant.resources.clone());
     }
+    if asked.iter().all(|asked| grant.resources.iter().any(|known| known == asked)) {
+        return Ok(asked.into_iter().map(str::to_owned).collect());
+    }
+    Err(Problem::new(Code::InvalidTarget, "a resource is not among those that were granted"))
 }
 
 /// The scopes asked for, which are never more than those granted.

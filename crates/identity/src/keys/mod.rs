@@ -5,13 +5,13 @@ mod master;
 mod ring;
 mod rotation;
 
+pub(crate) use master::NotSealed;
 pub(crate) use master::Tagger;
-pub use master::{MasterKey, MasterKeyError, NotSealed};
+pub use master::{MasterKey, MasterKeyError};
 pub use ring::KeyRing;
-pub(crate) use ring::Loaded;
-pub use rotation::{JWKS_MAX_AGE, Rotation};
+pub(crate) use rotation::{JWKS_MAX_AGE, Rotation};
 
 use jose::Algorithm;
 
 /// What tokens are signed with, in the order of preference; the first signs access tokens.
-pub const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
+pub(crate) const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 /// When keys move on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     /// Age at which a signing key gets a successor.
-    pub every: Duration,
+    pub(crate) every: Duration,
     /// How long the successor is published before it signs.
-    pub ahead: Duration,
+    pub(crate) ahead: Duration,
     /// How long a key is published after it signed last.
-    pub after: Duration,
+    pub(crate) after: Duration,
 }
 
 /// Longest time for which the published set may be kept (`Cache-Control`), in seconds.
-pub const JWKS_MAX_AGE: u64 = 300;
+pub(crate) const JWKS_MAX_AGE: u64 = 300;
 
 impl Rotation {
     /// The times for a rotation, where no token lives longer than `token`.
-    pub fn new(every: Duration, token: Duration) -> Self {
+    pub(crate) fn new(every: Duration, token: Duration) -> Self {
         let kept = Duration::from_secs(JWKS_MAX_AGE);
         Self { every, ahead: kept * 4, after: token + kept }
     }

@@ -21,7 +21,6 @@ use crate::{
 };
 
 const PATH: &str = "/device";
-const CONSENT: &str = "/device/consent";
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -55,28 +54,23 @@ pub(crate) async fn show(visit: Visit) -> Response {
     }
 }
 
+/// A code, or with it what the user decided.
 pub(crate) async fn submit(Posted { visit, form }: Posted) -> Response {
     let user_code = form.get("user_code").unwrap_or_default();
     let Some(session) = &visit.session else { return log_in_first(user_code) };
-    match waiting(&visit, session, user_code).await {
-        Ok(Ok(request)) => ask(&visit, &request, user_code).await,
-        Ok(Err(shown)) => page(&visit, shown),
-        Err(stored) => error::stored(&visit.server, &stored),
+    match (waiting(&visit, session, user_code).await, form.get("decision")) {
+        (Ok(Ok(request)), None) => ask(&visit, &request, user_code).await,
+        (Ok(Ok(_)), Some(decision)) => decide(&visit, session, user_code, decision == "allow").await,
+        (Ok(Err(shown)), _) => page(&visit, shown),
+        (Err(stored), _) => error::stored(&visit.server, &stored),
     }
 }
 
-pub(crate) async fn decide(Posted { visit, form }: Posted) -> Response {
-    let user_code = form.get("user_code").unwrap_or_default();
-    let Some(session) = &visit.session else { return log_in_first(user_code) };
-    let allow = form.get("decision") == Some("allow");
-    match waiting(&visit, session, user_code).await {
-        Ok(Ok(_)) => match visit.server.answer_device(user_code, session, allow).await {
-            Ok(true) => page(&visit, if allow { Shown::Allowed } else { Shown::Denied }),
-            Ok(false) => page(&visit, Shown::Unknown(user_code)),
-            Err(problem) => told(&visit, &problem),
-        },
-        Ok(Err(shown)) => page(&visit, shown),
-        Err(stored) => error::stored(&visit.server, &stored),
+async fn decide(visit: &Visit, session: &Session, user_code: &str, allow: bool) -> Response {
+    match visit.server.answer_device(user_code, session, allow).await {
+        Ok(true) => page(visit, if allow { Shown::Allowed } else { Shown::Denied }),
+        Ok(false) => page(visit, Shown::Unknown(user_code)),
+        Err(problem) => told(visit, &problem),
     }
 }
 
@@ -115,7 +109,7 @@ async fn ask(visit: &Visit, request: &DeviceRequest, user_code: &str) -> Respons
         is_agent: client.kind == ClientKind::Agent,
         scopes: &scope_words(server, &request.scopes),
         lifetime: &moment::span(server.settings.refresh_token.as_secs()),
-        action: CONSENT,
+        action: PATH,
         fields: &[("user_code", user_code.to_owned())],
         redirect_origin: None,
         is_device: true,

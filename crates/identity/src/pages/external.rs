@@ -1,10 +1,12 @@
 //! Logging in through another provider, and connecting an account there.
 
+use std::sync::Arc;
+
 use axum::{
-    extract::{Path, Request, State},
+    extract::{Path, State},
     response::Response,
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::{
     Posted, Visit,
@@ -20,7 +22,6 @@ use crate::{
     federation::{Attempt, FederationError, Identified, Intent},
     identity::Server,
 };
-use std::sync::Arc;
 
 /// Sends the browser to a provider. A link does: nobody gains anything by having somebody log in as themselves.
 pub(crate) async fn begin(Path(name): Path<String>, visit: Visit) -> Response {
@@ -59,10 +60,10 @@ pub(crate) async fn connect(Path(name): Path<String>, Posted { visit, .. }: Post
 pub(crate) async fn finish(
     State(server): State<Arc<Server>>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     visit: Visit,
-    request: Request,
 ) -> Response {
-    let cookie = cookies::read(request.headers(), Cookie::External);
+    let cookie = cookies::read(&headers, Cookie::External);
     let outcome = match Attempt::open(&server, cookie, &name, visit.query.get("state")) {
         Ok(attempt) => finished(&visit, &attempt).await,
         Err(failed) => Err(failed),

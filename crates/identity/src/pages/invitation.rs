@@ -1,7 +1,7 @@
 //! One-time links: choosing what to log in with, the first time or again.
 
 use askama::Template;
-use axum::{extract::Path, response::Response};
+use axum::response::Response;
 use http::StatusCode;
 use store::StoreError;
 
@@ -18,6 +18,9 @@ use crate::{
     secret::{Digest, Purpose},
 };
 
+const PASSWORD: &str = "/invitation/password";
+const PASSKEY: &str = "/invitation/passkey";
+
 #[derive(Template)]
 #[template(path = "invitation.html")]
 struct Page<'p> {
@@ -25,32 +28,36 @@ struct Page<'p> {
     intro: &'p str,
     login_name: String,
     problem: Option<&'p str>,
-    action: String,
+    link: &'p str,
+    action: &'static str,
     passkey: Creation,
-    password_action: String,
+    password_action: &'static str,
     password_csrf: String,
 }
 
-pub(crate) async fn show(Path(link): Path<String>, visit: Visit) -> Response {
-    page(&visit, &link, StatusCode::OK, None).await
+/// The link is in the query, which no log holds.
+pub(crate) async fn show(visit: Visit) -> Response {
+    page(&visit, visit.query.get("link").unwrap_or_default(), StatusCode::OK, None).await
 }
 
-pub(crate) async fn submit_password(Path(link): Path<String>, Posted { visit, form }: Posted) -> Response {
-    let Some(digest) = Digest::of_secret(Purpose::Invitation, &link) else { return over(&visit) };
+pub(crate) async fn submit_password(Posted { visit, form }: Posted) -> Response {
+    let link = form.get("link").unwrap_or_default();
+    let Some(digest) = Digest::of_secret(Purpose::Invitation, link) else { return over(&visit) };
     let factor = FirstFactor::Password(form.get("password").unwrap_or_default());
     let accepted = visit.server.accept(&visit.browser, digest, factor).await;
-    answer(&visit, &link, accepted).await
+    answer(&visit, link, accepted).await
 }
 
-pub(crate) async fn submit_passkey(Path(link): Path<String>, Posted { visit, form }: Posted) -> Response {
-    let Some(digest) = Digest::of_secret(Purpose::Invitation, &link) else { return over(&visit) };
+pub(crate) async fn submit_passkey(Posted { visit, form }: Posted) -> Response {
+    let link = form.get("link").unwrap_or_default();
+    let Some(digest) = Digest::of_secret(Purpose::Invitation, link) else { return over(&visit) };
     let Some(registration) = passkey::registration(&form) else {
         let refused = visit.server.theme.messages.passkey.refused.as_str();
-        return page(&visit, &link, StatusCode::UNPROCESSABLE_ENTITY, Some(refused)).await;
+        return page(&visit, link, StatusCode::UNPROCESSABLE_ENTITY, Some(refused)).await;
     };
     let factor = FirstFactor::Passkey { registration: &registration, binding: visit.binding() };
     let accepted = visit.server.accept(&visit.browser, digest, factor).await;
-    answer(&visit, &link, accepted).await
+    answer(&visit, link, accepted).await
 }
 
 async fn answer(visit: &Visit, link: &str, accepted: Result<Accepted, StoreError>) -> Response {
@@ -59,7 +66,7 @@ async fn answer(visit: &Visit, link: &str, accepted: Result<Accepted, StoreError
         Ok(Accepted::Entered(entered)) => return enter(&entered, "/account"),
         Ok(Accepted::Over) => return over(visit),
         Ok(Accepted::Unfit(unfit)) => unfit_text(texts, unfit),
-        Ok(Accepted::Refused(_)) => texts.passkey.refused.as_str(),
+        Ok(Accepted::Refused) => texts.passkey.refused.as_str(),
         Ok(Accepted::Busy) => texts.password.busy.as_str(),
         Err(stored) => return error::stored(&visit.server, &stored),
     };
@@ -86,7 +93,7 @@ async fn whose(visit: &Visit, link: &str) -> Result<Option<(User, InvitationKind
 
 async fn template<'v>(
     visit: &'v Visit,
-    link: &str,
+    link: &'v str,
     user: &User,
     kind: InvitationKind,
     problem: Option<&'v str>,
@@ -96,22 +103,22 @@ async fn template<'v>(
         InvitationKind::Invite => (&texts.title, &texts.intro),
         InvitationKind::Recover => (&texts.recover_title, &texts.recover_intro),
     };
-    let action = format!("/invitation/{link}/passkey");
-    let mut passkey = passkey::creation(visit, user, &action, false).await?;
+    let mut passkey = passkey::creation(visit, user, PASSKEY, false).await?;
+    passkey.link = Some(link.to_owned());
     if kind == InvitationKind::Recover {
         // What the user has now will be removed, so it is in nobody's way.
         passkey.exclude.clear();
     }
-    let password_action = format!("/invitation/{link}/password");
     Ok(Page {
         frame: visit.frame(title.fill("name", &user.display_name)),
         intro: intro.as_str(),
         login_name: texts.login_name.fill("name", &user.name),
         problem,
         passkey,
-        action,
-        password_csrf: visit.csrf(&password_action),
-        password_action,
+        link,
+        action: PASSKEY,
+        password_csrf: visit.csrf(PASSWORD),
+        password_action: PASSWORD,
     })
 }
 

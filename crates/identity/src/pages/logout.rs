@@ -5,13 +5,16 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 
 use super::{
-    Posted, Visit,
+    Visit,
     cookies::{self, Cookie},
     error,
     frame::Frame,
     headers::{Needs, see_other},
 };
 use crate::accounts::EventKind;
+
+/// Where the form is sent, whoever asks.
+const PATH: &str = "/logout";
 
 #[derive(Template)]
 #[template(path = "logout.html")]
@@ -28,8 +31,6 @@ struct Page<'p> {
 pub(crate) struct LogoutView<'v> {
     /// The client that asks for it.
     pub(crate) client: Option<&'v str>,
-    /// Where the form is sent.
-    pub(crate) action: &'v str,
     /// Hidden fields besides the token.
     pub(crate) fields: &'v [(&'v str, String)],
     /// The origin that the browser is redirected to after the form was sent; it was validated.
@@ -44,8 +45,8 @@ pub(crate) fn logout(visit: &Visit, view: &LogoutView<'_>) -> Response {
         frame: visit.frame(texts.title.as_str()),
         client: view.client.map(|client| texts.client.fill("client", client)),
         intro: texts.intro.fill("name", name),
-        action: view.action,
-        csrf: visit.csrf(view.action),
+        action: PATH,
+        csrf: visit.csrf(PATH),
         fields: view.fields,
     };
     let needs = Needs { script: None, redirect_origin: view.redirect_origin.map(str::to_owned) };
@@ -61,12 +62,11 @@ pub(crate) async fn log_out(visit: &Visit, then: Option<&str>) -> Response {
         }
     }
     let texts = &visit.server.theme.messages.logout;
-    let mut response = match then {
-        Some(then) => see_other(then),
-        None => {
-            let next = Some(("/login".to_owned(), texts.login.as_str()));
-            error::notice(&visit.server, StatusCode::OK, texts.done_title.as_str(), texts.done.as_str(), None, next)
-        }
+    let mut response = if let Some(then) = then {
+        see_other(then)
+    } else {
+        let next = Some(("/login".to_owned(), texts.login.as_str()));
+        error::notice(&visit.server, StatusCode::OK, texts.done_title.as_str(), texts.done.as_str(), None, next)
     };
     let headers = response.headers_mut();
     // Not the cookies: the browser stays known to its user.
@@ -77,13 +77,10 @@ pub(crate) async fn log_out(visit: &Visit, then: Option<&str>) -> Response {
     response
 }
 
-pub(crate) async fn show(visit: Visit) -> Response {
+/// Somebody wants to go, by a link of ours.
+pub(crate) async fn ask_to_log_out(visit: Visit) -> Response {
     if visit.session.is_none() {
         return see_other("/login");
     }
-    logout(&visit, &LogoutView { client: None, action: "/logout", fields: &[], redirect_origin: None })
-}
-
-pub(crate) async fn submit(Posted { visit, .. }: Posted) -> Response {
-    log_out(&visit, None).await
+    logout(&visit, &LogoutView { client: None, fields: &[], redirect_origin: None })
 }

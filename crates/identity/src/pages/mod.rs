@@ -39,7 +39,7 @@ use http::StatusCode;
 pub(crate) use consent::{ConsentView, consent};
 pub(crate) use error::error;
 pub(crate) use headers::{Needs, see_other};
-pub(crate) use logout::{LogoutView, log_out, logout};
+pub(crate) use logout::{LogoutView, ask_to_log_out, log_out, logout};
 pub(crate) use moment::span;
 pub(crate) use theme::Theme;
 pub use theme::ThemeError;
@@ -55,12 +55,10 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/login/recovery", get(second::show_recovery).post(second::submit_recovery))
         .route("/login/passkey", get(passkey::show_login).post(passkey::submit_login))
         .route("/device", get(device::show).post(device::submit))
-        .route("/device/consent", post(device::decide))
         .route("/login/external/{provider}", get(external::begin))
         .route("/login/external/{provider}/return", get(external::finish))
         .route("/account/external/{provider}", post(external::connect))
         .route("/account/disconnect", post(external::disconnect))
-        .route("/logout", get(logout::show).post(logout::submit))
         .route("/account", get(account::show))
         .route("/account/password", get(password::show).post(password::submit))
         .route("/account/passkeys", get(passkey::show_new).post(passkey::submit_new))
@@ -72,9 +70,9 @@ pub(crate) fn router() -> Router<Arc<Server>> {
         .route("/account/sessions", post(account::end_session))
         .route("/account/devices", post(account::forget_device))
         .route("/account/grants", post(account::revoke_grant))
-        .route("/invitation/{link}", get(invitation::show))
-        .route("/invitation/{link}/password", post(invitation::submit_password))
-        .route("/invitation/{link}/passkey", post(invitation::submit_passkey))
+        .route("/invitation/open", get(invitation::show))
+        .route("/invitation/password", post(invitation::submit_password))
+        .route("/invitation/passkey", post(invitation::submit_passkey))
         .route("/assets/{file}", get(assets::asset))
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Creation {
     /// Ids of passkeys that the user has, with spaces between them.
     pub(super) exclude: String,
     pub(super) algorithms: String,
+    /// The one-time link by which it is made.
+    pub(super) link: Option<String>,
     /// Whether a name for it is asked for.
     pub(super) named: bool,
 }
@@ -164,6 +166,7 @@ pub(super) async fn creation(visit: &Visit, user: &User, action: &str, named: bo
         display_name: user.display_name.clone(),
         exclude: present.join(" "),
         algorithms: PublicKey::ALGORITHMS.map(|number| number.to_string()).join(" "),
+        link: None,
         named,
     })
 }

@@ -20,7 +20,7 @@ use crate::{
 
 /// What a device is told.
 pub(crate) enum Polled {
-    Allowed(Grant),
+    Allowed(Box<Grant>),
     Pending,
     TooFast,
     Denied,
@@ -128,7 +128,7 @@ impl Database {
                 if let Some((first, binding)) = refresh {
                     insert_refresh(&mut write, first, &grant, &binding, now).await?;
                 }
-                Polled::Allowed(grant)
+                Polled::Allowed(Box::new(grant))
             }
             _ => return Err(corrupt("device.state")),
         };

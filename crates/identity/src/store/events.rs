@@ -62,3 +62,67 @@ pub(crate) async fn put_event(write: &mut Transaction<'_, Sqlite>, event: &Event
     query.execute(&mut **write).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NOW: u64 = 1_000_000_000;
+
+    async fn database() -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).await.unwrap();
+        let fill = "INSERT INTO user (id, name, display_name, email_verified, roles, handle, created) \
+                    VALUES ('u', 'anna', 'Anna', 0, '', zeroblob(32), 0)";
+        sqlx::query(fill).execute(&database.pool).await.unwrap();
+        (folder, database)
+    }
+
+    /// Adds `count` throttled keys and as many events that are over, and one of each that is not.
+    async fn fill(database: &Database, count: u32) {
+        for (number, expires) in (0..count).map(|number| (number, NOW)).chain([(count, NOW + 1)]) {
+            let add = "INSERT INTO throttle (key, failures, until, expires) VALUES ($1, 1, 0, $2)";
+            let mut key = [0_u8; 32];
+            key[..4].copy_from_slice(&number.to_be_bytes());
+            sqlx::query(add).bind(key.as_slice()).bind(seconds(expires)).execute(&database.pool).await.unwrap();
+            let event = Event {
+                at: expires - KEPT,
+                kind: EventKind::LoggedIn,
+                user: None,
+                address: String::new(),
+                detail: String::new(),
+            };
+            database.note_event(&event).await.unwrap();
+        }
+    }
+
+    async fn count(database: &Database, table: &'static str) -> i64 {
+        let query = format!("SELECT count(*) FROM {table}");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&database.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_goes_in_batches_and_what_has_not_stays() {
+        let (_folder, database) = database().await;
+        fill(&database, 7).await;
+        assert_eq!(database.clean_accounts(5, NOW).await.unwrap(), 10);
+        assert_eq!(database.clean_accounts(5, NOW).await.unwrap(), 4);
+        assert_eq!(database.clean_accounts(5, NOW).await.unwrap(), 0);
+        assert_eq!((count(&database, "throttle").await, count(&database, "event").await), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn no_table_is_read_through_to_find_what_has_expired() {
+        let (_folder, database) = database().await;
+        for table in ["session", "login_step", "known_device", "invitation", "throttle"] {
+            let query = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE expires <= 1 LIMIT 5");
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(&database.pool).await.unwrap();
+            assert!(
+                plan.iter().all(|(.., step)| step.starts_with("SEARCH") && step.contains("INDEX")),
+                "{table}: {plan:?}"
+            );
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
 
 /// What became of a code.
 pub(crate) enum Redemption {
-    Given(Grant, CodeBinding),
+    Given(Box<Grant>, CodeBinding),
     Refused(Problem),
     Unknown,
     UsedBefore(GrantId),
@@ -24,7 +24,7 @@ pub(crate) enum Redemption {
 
 /// What became of a refresh token.
 pub(crate) enum Refreshed {
-    Given(Grant),
+    Given(Box<Grant>),
     Refused(Problem),
     Unknown,
     Reused(GrantId),
@@ -103,7 +103,7 @@ impl Database {
             insert_refresh(&mut write, first, &grant, &binding, now).await?;
         }
         write.commit().await?;
-        Ok(Redemption::Given(grant, bound))
+        Ok(Redemption::Given(Box::new(grant), bound))
     }
 
     /// Uses a refresh token, if `check` lets it. `next` takes its place; the same `next` again within the grace.
@@ -137,7 +137,7 @@ impl Database {
             insert_refresh(&mut write, next, &grant, &bound, now).await?;
         }
         write.commit().await?;
-        Ok(Refreshed::Given(grant))
+        Ok(Refreshed::Given(Box::new(grant)))
     }
 
     /// The grant of a refresh token, live or not.
@@ -155,16 +155,6 @@ impl Database {
         let count: i64 =
             sqlx::query_scalar(query).bind(digest.0.as_slice()).bind(seconds(now)).fetch_one(&self.pool).await?;
         Ok(count > 0)
-    }
-
-    /// What a user allows now, newest first.
-    pub(crate) async fn live_grants_of(&self, user: &UserId, now: u64) -> Result<Vec<Grant>, StoreError> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM user_grant WHERE user = $1 AND revoked IS NULL AND expires > $2 ORDER BY created DESC \
-             LIMIT 500"
-        );
-        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(query)).bind(user.as_str()).bind(seconds(now));
-        rows.fetch_all(&self.pool).await?.into_iter().map(Grant::try_from).collect()
     }
 
     /// Ends a grant; says whether it was live.

@@ -1,5 +1,6 @@
 //! The tables, a file a concept. Every write that must not be lost or done twice is one transaction.
 
+mod cleanup;
 pub(crate) mod clients;
 pub(crate) mod device_codes;
 pub(crate) mod devices;

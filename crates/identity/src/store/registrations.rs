@@ -22,8 +22,8 @@ impl Database {
     /// Uses an initial token up; `false` if it is not good.
     pub(crate) async fn use_initial_token(&self, token: Digest, now: u64) -> Result<bool, StoreError> {
         let take = "DELETE FROM registration_token WHERE digest = $1 AND client IS NULL AND expires > $2";
-        let taken = sqlx::query(take).bind(token.0.as_slice()).bind(seconds(now)).execute(&self.pool).await?;
-        Ok(taken.rows_affected() == 1)
+        let done = sqlx::query(take).bind(token.0.as_slice()).bind(seconds(now)).execute(&self.pool).await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The client that a registration access token belongs to.

@@ -58,7 +58,7 @@ pub(crate) fn claims_about(user: &User, scopes: &BTreeSet<String>) -> Map<String
     claims
 }
 
-/// The left half of a token's hash (§3.1.3.6): SHA-512 for EdDSA, SHA-256 for the others that sign here.
+/// The left half of a token's hash (§3.1.3.6): SHA-512 for `EdDSA`, SHA-256 for the others that sign here.
 fn half_hash(algorithm: Algorithm, token: &str) -> String {
     let hash = if algorithm == Algorithm::EdDsa { &digest::SHA512 } else { &digest::SHA256 };
     let digest = digest::digest(hash, token.as_bytes());

@@ -53,3 +53,29 @@ async fn answer(
     let origin = Origin { address: from.ip(), certificate: None };
     Ok(identity.answer(origin, Request::from_parts(head, body)).await.map(Full::new))
 }
+
+impl Serving {
+    /// Uses an invitation, as its page does.
+    pub async fn choose_password(&self, link: &str, password: &str) {
+        let path = link.strip_prefix(&self.issuer).unwrap();
+        let ask = async |method: &str, path: &str, cookie: &str, body: String| {
+            let request = Request::builder().method(method).uri(path).header("cookie", cookie);
+            let request = request.header("content-type", "application/x-www-form-urlencoded").body(Bytes::from(body));
+            let origin = Origin { address: Ipv4Addr::LOCALHOST.into(), certificate: None };
+            self.identity.answer(origin, request.unwrap()).await
+        };
+        let page = ask("GET", path, "", String::new()).await;
+        let cookie = page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let text = String::from_utf8(page.body().to_vec()).unwrap();
+        let form = text.split("<form ").find(|form| form.contains("/password\"")).unwrap();
+        let action = form.split_once("action=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
+        let csrf = form.split_once("name=\"csrf\" value=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
+        let mut fields = vec![("csrf", csrf), ("password", password.to_owned())];
+        if let Some((_, link)) = form.split_once("name=\"link\" value=\"") {
+            fields.push(("link", link.split_once('"').unwrap().0.to_owned()));
+        }
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let answer = ask("POST", &action, &cookie, body).await;
+        assert_eq!(answer.status(), 303, "{}", String::from_utf8_lossy(answer.body()));
+    }
+}

@@ -82,7 +82,7 @@ impl House {
         let link = self.invitation(&user, InvitationKind::Invite).await;
         let mut browser = self.browser();
         browser.get(&link).await;
-        let answer = browser.post(&format!("{link}/password"), &[("password", PASSWORD)]).await;
+        let answer = browser.post("/invitation/password", &[("link", secret(&link)), ("password", PASSWORD)]).await;
         assert_eq!(answer.to(), Some("/account"), "{}", answer.body);
         (user, browser)
     }
@@ -128,7 +128,7 @@ impl Answer {
 impl Browser {
     pub async fn get(&mut self, path: &str) -> Answer {
         let answer = self.send("GET", path, String::new()).await;
-        self.page = answer.body.clone();
+        self.page.clone_from(&answer.body);
         answer
     }
 
@@ -145,7 +145,7 @@ impl Browser {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let answer = self.send("POST", action, body).await;
         if !answer.body.is_empty() {
-            self.page = answer.body.clone();
+            self.page.clone_from(&answer.body);
         }
         answer
     }
@@ -194,6 +194,11 @@ impl Browser {
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
     }
+}
+
+/// What makes a one-time link one.
+pub fn secret(link: &str) -> &str {
+    link.split_once("link=").unwrap().1
 }
 
 /// The token of the form with an action.

@@ -1,0 +1,153 @@
+//! Bodies in chunks (RFC 9112 §7.1), read strictly: no bare line feed, no sign, no size that wraps around. Extensions are
+//! skipped, and trailers end here: they could name fields that were decided upon already.
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+
+use super::Broken;
+
+/// Bytes of a line with a chunk's size and its extensions.
+const SIZE_LINE: usize = 1024;
+/// Bytes of all trailers.
+const TRAILERS: usize = 16 * 1024;
+
+/// Where in a body the next byte is.
+#[derive(Debug)]
+pub(super) enum Chunked {
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailers(usize),
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    Data(Bytes),
+    /// More bytes are needed.
+    More,
+    End,
+}
+
+impl Chunked {
+    pub(super) fn new() -> Self {
+        Self::Size
+    }
+
+    /// Takes the next piece from what was read.
+    pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Broken> {
+        loop {
+            *self = match *self {
+                Self::Size => match line(input, SIZE_LINE)? {
+                    None => return Ok(Piece::More),
+                    Some(line) => match size(&line)? {
+                        0 => Self::Trailers(TRAILERS),
+                        size => Self::Data(size),
+                    },
+                },
+                Self::Data(_) if input.is_empty() => return Ok(Piece::More),
+                Self::Data(left) => {
+                    let taken = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+                    let left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
+                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
+                    return Ok(Piece::Data(input.split_to(taken).freeze()));
+                }
+                Self::DataEnd => match line(input, 0)? {
+                    None => return Ok(Piece::More),
+                    Some(_) => Self::Size,
+                },
+                Self::Trailers(left) => match line(input, left)? {
+                    None => return Ok(Piece::More),
+                    Some(line) if line.is_empty() => return Ok(Piece::End),
+                    Some(line) => Self::Trailers(left.saturating_sub(line.len())),
+                },
+            }
+        }
+    }
+}
+
+/// A line of at most `limit` bytes without its end, once it is there.
+fn line(input: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Broken> {
+    let whole = limit.saturating_add(b"\r\n".len());
+    let searched = input.get(..whole.min(input.len())).unwrap_or_default();
+    let Some(at) = memchr(b'\n', searched) else {
+        return if searched.len() < whole { Ok(None) } else { Err(Broken::NotHttp("a line of a body is too long")) };
+    };
+    let mut line = input.split_to(at.saturating_add(1)).freeze();
+    line.truncate(at);
+    match line.split_last() {
+        Some((b'\r', text)) if !text.contains(&b'\r') => {
+            line.truncate(line.len().saturating_sub(1));
+            Ok(Some(line))
+        }
+        _ => Err(Broken::NotHttp("a line of a body does not end in CR LF")),
+    }
+}
+
+/// Hexadecimal digits, then white space or an extension.
+fn size(line: &[u8]) -> Result<u64, Broken> {
+    const WRONG: Broken = Broken::NotHttp("the size of a chunk is not a number");
+    let end = line.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t')).unwrap_or(line.len());
+    let (digits, rest) = line.split_at(end);
+    let extension = rest.trim_ascii_start();
+    if digits.is_empty() || digits.len() > 16 || !(extension.is_empty() || extension.starts_with(b";")) {
+        return Err(WRONG);
+    }
+    digits.iter().try_fold(0u64, |size, digit| {
+        let digit = char::from(*digit).to_digit(16).ok_or(WRONG)?;
+        Ok(size << 4 | u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// All data of a body that comes in pieces, and what is left behind it.
+    fn read(pieces: &[&[u8]]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Broken> {
+        let (mut chunked, mut input, mut data) = (Chunked::new(), BytesMut::new(), Vec::new());
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            loop {
+                match chunked.next(&mut input)? {
+                    Piece::Data(bytes) => data.extend_from_slice(&bytes),
+                    Piece::More => break,
+                    Piece::End => return Ok(Some((data, input.to_vec()))),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn a_body_is_read_alike_however_it_comes() {
+        let body = b"5;name=\"v\"\r\nhello\r\n6 \r\n world\r\n0\r\nX-Trailer: 1\r\n\r\nsurplus";
+        let expected = (b"hello world".to_vec(), b"surplus".to_vec());
+        assert_eq!(read(&[body]).unwrap(), Some(expected));
+        for at in 0..body.len() - "surplus".len() {
+            let (first, second) = body.split_at(at);
+            assert_eq!(read(&[first, second]).unwrap().unwrap().0, b"hello world", "{at}");
+        }
+        let bytes: Vec<&[u8]> = body.chunks(1).collect();
+        assert_eq!(read(&bytes).unwrap().unwrap().0, b"hello world");
+    }
+
+    #[test]
+    fn sizes_that_can_be_read_in_two_ways_are_refused() {
+        for size in ["", "+5", "-5", "0x5", "5_0", "5 5", "g", "5\r", "10000000000000000", "\u{e9}"] {
+            assert!(read(&[format!("{size}\r\nhello\r\n0\r\n\r\n").as_bytes()]).is_err(), "{size:?}");
+        }
+        assert_eq!(read(&[b"ffffffffffffffff\r\nhello"]).unwrap(), None);
+    }
+
+    #[test]
+    fn lines_end_in_cr_lf_and_are_bounded() {
+        for body in ["5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\r\n0\n\r\n", "5\r\nhelloXX0\r\n\r\n"]
+        {
+            assert!(read(&[body.as_bytes()]).is_err(), "{body:?}");
+        }
+        assert!(read(&[&[b'5'; SIZE_LINE + 2]]).is_err());
+        assert!(read(&[b"0\r\n", "X: 1\r\n".repeat(TRAILERS).as_bytes()]).is_err());
+    }
+}

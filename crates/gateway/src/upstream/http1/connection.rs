@@ -1,0 +1,498 @@
+//! A connection to a server, and the one request that is under way on it.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::{Body, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    task::unconstrained,
+};
+
+use super::{
+    Broken,
+    chunked::Piece,
+    output::Output,
+    request_head::{self, Framing},
+    response_head::{self, Ending},
+};
+use crate::{
+    body::{BodyFault, Inbound},
+    upstream::{connect::Stream, resolve::Reached},
+};
+
+/// Bytes of an answer that are read at once, at first and at most. The most is also what is held of a body that its
+/// reader does not take.
+const READ: usize = 4 * 1024;
+const MOST_READ: usize = 64 * 1024;
+/// Bytes before the head of the final answer: a server that sends interim answers (1xx) for ever is not waited for.
+const MOST_BEFORE_ANSWER: u64 = 256 * 1024;
+/// An idle connection does not keep more room than this, either way.
+const IDLE_ROOM: usize = 16 * 1024;
+
+/// A connection that takes one request at a time. It is boxed once and then handed on.
+pub(in crate::upstream) struct Connection {
+    stream: Box<dyn Stream>,
+    reached: Reached,
+    input: BytesMut,
+    /// Bytes at the beginning of `input` that hold no end of a head.
+    searched: usize,
+    read_next: usize,
+    /// Bytes that came since the request began.
+    heard: u64,
+    output: Output,
+    /// The request's body, until all of it is sent.
+    body: Option<Inbound>,
+    sending: Sending,
+    ending: Ending,
+    keeps_alive: bool,
+    /// The request's table of fields, emptied: it has room for those of the answer.
+    table: HeaderMap,
+}
+
+/// How far a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// Nothing of it has reached the stream.
+    Begun(Option<Framing>),
+    Body(Framing),
+    /// All that is left is in the output, or in the stream's.
+    Flushing,
+    Done,
+    /// The server takes no more. It may have said why.
+    Refused,
+}
+
+impl Connection {
+    pub(in crate::upstream) fn new(stream: Box<dyn Stream>, reached: Reached) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            reached,
+            input: BytesMut::new(),
+            searched: 0,
+            read_next: READ,
+            heard: 0,
+            output: Output::default(),
+            body: None,
+            sending: Sending::Done,
+            ending: Ending::None,
+            keeps_alive: true,
+            table: HeaderMap::new(),
+        })
+    }
+
+    /// Where it leads.
+    pub(in crate::upstream) fn reached(&self) -> Reached {
+        self.reached
+    }
+
+    /// Whether any byte came back for the last request.
+    pub(in crate::upstream) fn heard(&self) -> bool {
+        self.heard > 0
+    }
+
+    /// Sends a request and waits for the head of its answer; the body follows by [`Self::poll_data`]. The request is taken
+    /// once any of it may have reached the server, and left where it is before.
+    pub(in crate::upstream) async fn send(
+        &mut self,
+        request: &mut Option<Request<Inbound>>,
+    ) -> Result<Response<()>, Broken> {
+        let Some(waiting) = request else { return Err(Broken::NoRequest) };
+        let is_head = *waiting.method() == Method::HEAD;
+        self.heard = 0;
+        match request_head::write(waiting, &mut self.output) {
+            Ok(framing) => self.sending = Sending::Begun(framing),
+            Err(error) => {
+                // It would be no better on another connection.
+                *request = None;
+                return Err(error);
+            }
+        }
+        turn().await;
+        poll_fn(|cx| self.poll_exchange(request, is_head, cx)).await
+    }
+
+    fn poll_exchange(
+        &mut self,
+        request: &mut Option<Request<Inbound>>,
+        is_head: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<()>, Broken>> {
+        if let Sending::Begun(_) = self.sending {
+            ready!(self.poll_begin(request, cx))?;
+            let _ = self.poll_send(cx)?;
+            // The server was silent a moment ago. Since it was listened to, this is asked again once it is not.
+            return Poll::Pending;
+        }
+        self.poll_answer(is_head, cx)
+    }
+
+    /// Writes the beginning of a request, on a connection where nobody said anything yet: what comes before it is no
+    /// answer to it.
+    fn poll_begin(&mut self, request: &mut Option<Request<Inbound>>, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if self.poll_unasked(cx).is_ready() {
+            return Poll::Ready(Err(Broken::ClosedEarly));
+        }
+        ready!(self.output.poll_write(&mut self.stream, cx))?;
+        if let (Sending::Begun(framing), Some(request)) = (self.sending, request.take()) {
+            let (mut parts, body) = request.into_parts();
+            parts.headers.clear();
+            self.table = parts.headers;
+            match framing {
+                None => self.sending = Sending::Flushing,
+                Some(framing) => {
+                    self.sending = Sending::Body(framing);
+                    self.body = Some(body);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_answer(&mut self, is_head: bool, cx: &mut Context<'_>) -> Poll<Result<Response<()>, Broken>> {
+        // Pending or not, an answer may come before the request's end.
+        let _ = self.poll_send(cx)?;
+        loop {
+            let head = response_head::take(&mut self.input, &mut self.searched, &mut self.table, is_head)?;
+            if let Some(head) = head {
+                let status = head.response.status();
+                if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+                    self.table = head.response.into_parts().0.headers;
+                    self.table.clear();
+                    continue;
+                }
+                self.ending = head.ending;
+                self.keeps_alive = head.keeps_alive;
+                return Poll::Ready(Ok(head.response));
+            }
+            if self.heard > MOST_BEFORE_ANSWER {
+                return Poll::Ready(Err(Broken::NotHttp("no answer came among many interim ones")));
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                return Poll::Ready(Err(Broken::ClosedEarly));
+            }
+        }
+    }
+
+    /// Sends what there is of the request. An error is one of the request's own body: a server that takes no more may
+    /// still answer.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        loop {
+            while !self.output.is_empty() {
+                if ready!(self.output.poll_write(&mut self.stream, cx)).is_err() {
+                    return self.refused();
+                }
+            }
+            match self.sending {
+                Sending::Begun(_) | Sending::Done | Sending::Refused => return Poll::Ready(Ok(())),
+                Sending::Body(framing) => {
+                    // What was written may lie in the stream until it is flushed, and the body may take its time.
+                    if self.poll_body(framing, cx)?.is_pending() {
+                        let _ = Pin::new(&mut self.stream).poll_flush(cx);
+                        return Poll::Pending;
+                    }
+                }
+                Sending::Flushing => {
+                    if ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_err() {
+                        return self.refused();
+                    }
+                    self.body = None;
+                    self.sending = Sending::Done;
+                }
+            }
+        }
+    }
+
+    /// The server takes no more of the request.
+    fn refused(&mut self) -> Poll<Result<(), Broken>> {
+        self.keeps_alive = false;
+        self.output = Output::default();
+        self.sending = Sending::Refused;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes the next piece of the request's body into the output.
+    fn poll_body(&mut self, framing: Framing, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(Err(Broken::NoRequest));
+        };
+        let piece = match ready!(Pin::new(body).poll_frame(cx)) {
+            Some(frame) => frame.map_err(Broken::Body)?.into_data().ok(),
+            None => None,
+        };
+        self.sending = match (framing, piece) {
+            (Framing::Length(left), Some(data)) => {
+                let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                let left = left.checked_sub(length).ok_or(Broken::Body(BodyFault::Broke))?;
+                self.output.data = data;
+                if left == 0 { Sending::Flushing } else { Sending::Body(Framing::Length(left)) }
+            }
+            (Framing::Length(_), None) => return Poll::Ready(Err(Broken::Body(BodyFault::Broke))),
+            (Framing::Chunked, Some(data)) => {
+                // An empty chunk would be the last one.
+                if !data.is_empty() {
+                    self.output.chunk(data);
+                }
+                Sending::Body(Framing::Chunked)
+            }
+            (Framing::Chunked, None) => {
+                self.output.last_chunk();
+                Sending::Flushing
+            }
+        };
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next piece of the answer's body.
+    pub(in crate::upstream) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        let _ = self.poll_send(cx)?;
+        loop {
+            match &mut self.ending {
+                Ending::None | Ending::Switched => return Poll::Ready(None),
+                Ending::Length(left) if !self.input.is_empty() => {
+                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.len());
+                    *left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
+                    if *left == 0 {
+                        self.ending = Ending::None;
+                    }
+                    return Poll::Ready(Some(Ok(self.input.split_to(taken).freeze())));
+                }
+                Ending::Closed if !self.input.is_empty() => {
+                    return Poll::Ready(Some(Ok(self.input.split().freeze())));
+                }
+                Ending::Chunked(chunked) => match chunked.next(&mut self.input)? {
+                    Piece::Data(data) => return Poll::Ready(Some(Ok(data))),
+                    Piece::End => {
+                        self.ending = Ending::None;
+                        return Poll::Ready(None);
+                    }
+                    Piece::More => {}
+                },
+                Ending::Length(_) | Ending::Closed => {}
+            }
+            if ready!(self.poll_read(cx))? == 0 {
+                if !matches!(self.ending, Ending::Closed) {
+                    return Poll::Ready(Some(Err(Broken::ClosedEarly)));
+                }
+                self.ending = Ending::None;
+            }
+        }
+    }
+
+    /// Reads more of the answer; 0 bytes are its end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Broken>> {
+        if self.input.capacity() - self.input.len() < self.read_next / 2 {
+            self.input.reserve(self.read_next);
+        }
+        let room = self.input.capacity() - self.input.len();
+        let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
+        self.read_next = match read {
+            read if read >= room => (self.read_next * 2).min(MOST_READ),
+            read if read < self.read_next / 8 => (self.read_next / 2).max(READ),
+            _ => self.read_next,
+        };
+        self.heard = self.heard.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Poll::Ready(Ok(read))
+    }
+
+    /// Ready once something came that nobody asked for, or the server closed the connection.
+    fn poll_unasked(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0];
+        let mut unasked = ReadBuf::new(&mut byte);
+        Pin::new(&mut self.stream).poll_read(cx, &mut unasked).map(|_| ())
+    }
+
+    /// Whether nothing of the answer is to come.
+    pub(in crate::upstream) fn is_over(&self) -> bool {
+        matches!(self.ending, Ending::None)
+    }
+
+    /// What is known of the length of what is to come.
+    pub(in crate::upstream) fn size_hint(&self) -> SizeHint {
+        match self.ending {
+            Ending::Length(left) => SizeHint::with_exact(left),
+            Ending::None | Ending::Switched => SizeHint::with_exact(0),
+            Ending::Chunked(_) | Ending::Closed => SizeHint::default(),
+        }
+    }
+
+    /// Makes it ready for the next request, if it takes one: all of the last one was sent, all of its answer came, and
+    /// nothing that nobody asked for.
+    pub(in crate::upstream) fn is_usable(&mut self) -> bool {
+        let usable = self.keeps_alive && self.is_over() && self.sending == Sending::Done && self.input.is_empty();
+        if usable && self.input.capacity() > IDLE_ROOM {
+            self.input = BytesMut::new();
+        }
+        if usable {
+            self.output.shrink(IDLE_ROOM);
+        }
+        usable
+    }
+
+    /// Whether an idle connection is still open, and silent. Costs no call of the system unless something happened.
+    pub(in crate::upstream) fn is_quiet(&mut self) -> bool {
+        let mut quiet = pin!(unconstrained(poll_fn(|cx| self.poll_unasked(cx))));
+        quiet.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// What follows an answer that switched to another protocol.
+    pub(in crate::upstream) fn into_tunnel(self) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+        let Self { stream, input, ending, .. } = self;
+        let (reader, writer) = tokio::io::split(stream);
+        let reader = std::io::Cursor::new(input.freeze()).chain(reader);
+        matches!(ending, Ending::Switched).then(|| tokio::io::join(reader, writer))
+    }
+}
+
+/// Lets the tasks that are ready come first, so that they all do what they have to do before anything is sent. The code of
+/// one stage stays in the cache for all of them, and the server is woken once for many requests instead of for each.
+async fn turn() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http::header;
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    fn connection() -> (Box<Connection>, DuplexStream) {
+        let (near, far) = duplex(64 * 1024);
+        (Connection::new(Box::new(near), Reached::nowhere()), far)
+    }
+
+    fn get() -> Option<Request<Inbound>> {
+        Some(Request::get("/a").header(header::HOST, "a").body(Inbound::none()).unwrap())
+    }
+
+    /// Reads up to the end of a head.
+    async fn head_of(server: &mut DuplexStream) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n") {
+            read.push(server.read_u8().await.unwrap());
+        }
+        String::from_utf8(read).unwrap()
+    }
+
+    async fn body_of(connection: &mut Connection) -> Result<Vec<u8>, Broken> {
+        let mut whole = Vec::new();
+        while let Some(piece) = poll_fn(|cx| connection.poll_data(cx)).await {
+            whole.extend_from_slice(&piece?);
+        }
+        Ok(whole)
+    }
+
+    #[tokio::test]
+    async fn one_request_after_another_gets_its_own_answer() {
+        let (mut connection, mut server) = connection();
+        let answers = tokio::spawn(async move {
+            for answer in ["Content-Length: 3\r\n\r\none", "Transfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"] {
+                let head = head_of(&mut server).await;
+                let answer = format!("HTTP/1.1 103 Early\r\nX: 1\r\n\r\nHTTP/1.1 200 OK\r\n{answer}");
+                server.write_all(answer.as_bytes()).await.unwrap();
+                assert_eq!(head, "GET /a HTTP/1.1\r\nhost: a\r\n\r\n");
+            }
+            server
+        });
+        for expected in ["one", "two"] {
+            let answer = connection.send(&mut get()).await.unwrap();
+            assert_eq!((answer.status(), answer.headers().get("x")), (StatusCode::OK, None));
+            assert!(!connection.is_usable(), "its body is to come");
+            assert_eq!(body_of(&mut connection).await.unwrap(), expected.as_bytes());
+            assert!(connection.is_usable() && connection.is_quiet() && connection.heard());
+        }
+        drop(answers.await.unwrap());
+        assert!(!connection.is_quiet(), "the server has gone");
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_request_is_not_its_answer() {
+        let (mut connection, mut server) = connection();
+        server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        let mut request = get();
+        assert!(connection.send(&mut request).await.is_err());
+        assert!(request.is_some() && !connection.heard(), "it may go to another server");
+        drop(connection);
+        let mut sent = Vec::new();
+        server.read_to_end(&mut sent).await.unwrap();
+        assert_eq!(sent, b"");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_sent_does_not_come_back() {
+        let (mut connection, mut server) = connection();
+        let reads = tokio::spawn(async move { head_of(&mut server).await });
+        let mut request = get();
+        assert!(matches!(connection.send(&mut request).await, Err(Broken::ClosedEarly)));
+        assert!(request.is_none() && reads.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn bytes_behind_an_answer_end_the_connection() {
+        let (mut connection, mut server) = connection();
+        tokio::spawn(async move {
+            head_of(&mut server).await;
+            server.write_all(b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            server
+        });
+        assert_eq!(connection.send(&mut get()).await.unwrap().status(), StatusCode::NO_CONTENT);
+        assert!(connection.is_over() && !connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_come_before_the_end_of_the_request() {
+        let (mut connection, mut server) = connection();
+        tokio::spawn(async move {
+            head_of(&mut server).await;
+            server.write_all(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            server
+        });
+        // More than the stream takes.
+        let body = Inbound::held(Bytes::from(vec![b'x'; 1 << 20])).within(1 << 20, 0);
+        let mut request = Some(Request::post("/a").header(header::CONTENT_LENGTH, 1 << 20).body(body).unwrap());
+        assert_eq!(connection.send(&mut request).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(!connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_an_error() {
+        for (fields, body) in [("Content-Length: 5", "four"), ("Transfer-Encoding: chunked", "5\r\nhello\r\n")] {
+            let (mut connection, mut server) = connection();
+            tokio::spawn(async move {
+                head_of(&mut server).await;
+                let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
+                server.write_all(answer.as_bytes()).await.unwrap();
+            });
+            connection.send(&mut get()).await.unwrap();
+            assert!(matches!(body_of(&mut connection).await, Err(Broken::ClosedEarly)), "{fields}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_a_length_ends_with_the_connection() {
+        let (mut connection, mut server) = connection();
+        tokio::spawn(async move {
+            head_of(&mut server).await;
+            server.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.unwrap();
+        });
+        connection.send(&mut get()).await.unwrap();
+        assert_eq!(body_of(&mut connection).await.unwrap(), b"hello");
+        assert!(!connection.is_usable());
+    }
+}

@@ -1,0 +1,124 @@
+//! Bytes on their way to a server: a head or the line of a chunk, data, and the end of a chunk.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::io::AsyncWrite;
+
+use crate::stream::write_joined;
+
+/// What is not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// Written first. Its room is used again and again.
+    lines: Vec<u8>,
+    /// Bytes of the lines that are written.
+    written: usize,
+    pub(super) data: Bytes,
+    end: &'static [u8],
+}
+
+impl Output {
+    /// Adds a line, in pieces.
+    pub(super) fn line(&mut self, pieces: &[&[u8]]) {
+        for piece in pieces {
+            self.lines.extend_from_slice(piece);
+        }
+    }
+
+    /// Adds a chunk that is not the last one.
+    pub(super) fn chunk(&mut self, data: Bytes) {
+        self.lines.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+        self.data = data;
+        self.end = b"\r\n";
+    }
+
+    pub(super) fn last_chunk(&mut self) {
+        self.end = b"0\r\n\r\n";
+    }
+
+    pub(super) fn lines(&self) -> &[u8] {
+        self.lines.get(self.written..).unwrap_or_default()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.data.is_empty() && self.end.is_empty()
+    }
+
+    /// Gives back room past a bound.
+    pub(super) fn shrink(&mut self, bound: usize) {
+        if self.lines.capacity() > bound {
+            self.lines = Vec::new();
+        }
+    }
+
+    /// Writes some of it.
+    pub(super) fn poll_write<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    where
+        S: AsyncWrite + Unpin + ?Sized,
+    {
+        let written = if self.data.is_empty() && self.end.is_empty() {
+            Pin::new(stream).poll_write(cx, self.lines())
+        } else {
+            let pieces = [IoSlice::new(self.lines()), IoSlice::new(&self.data), IoSlice::new(self.end)];
+            write_joined(stream, cx, &pieces)
+        };
+        written.map(|written| match written? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            written => {
+                self.advance(written);
+                Ok(())
+            }
+        })
+    }
+
+    fn advance(&mut self, written: usize) {
+        let of_lines = written.min(self.lines().len());
+        self.written += of_lines;
+        if self.lines().is_empty() {
+            self.lines.clear();
+            self.written = 0;
+        }
+        let of_data = written.saturating_sub(of_lines).min(self.data.len());
+        self.data.advance(of_data);
+        let of_end = written.saturating_sub(of_lines).saturating_sub(of_data);
+        self.end = self.end.get(of_end..).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pieces_are_written_in_order_however_little_is_taken_at_once() {
+        for room in [1, 2, 3, 5, 64] {
+            let (mut near, mut far) = tokio::io::duplex(room);
+            let reader = tokio::spawn(async move {
+                let mut all = Vec::new();
+                far.read_to_end(&mut all).await.unwrap();
+                all
+            });
+            let mut output = Output::default();
+            output.chunk(Bytes::from_static(b"hello"));
+            while !output.is_empty() {
+                poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
+            }
+            output.last_chunk();
+            while !output.is_empty() {
+                poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
+            }
+            drop(near);
+            assert_eq!(reader.await.unwrap(), b"5\r\nhello\r\n0\r\n\r\n", "{room}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The head of a request as it goes to a server.
+
+use http::{Method, Request, header, uri::PathAndQuery};
+use http_body::Body;
+
+use super::{Broken, output::Output, response_head::length};
+use crate::body::{BodyFault, Inbound};
+
+/// How a request's body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// So many bytes are to come.
+    Length(u64),
+    Chunked,
+}
+
+/// Writes a request's head; how its body follows, if it has one.
+pub(super) fn write(request: &Request<Inbound>, output: &mut Output) -> Result<Option<Framing>, Broken> {
+    let framing = framing(request)?;
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    output.line(&[request.method().as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);
+    for (name, value) in request.headers() {
+        output.line(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+    }
+    output.line(&[match framing {
+        Some(Framing::Chunked) => b"transfer-encoding: chunked\r\n\r\n",
+        None if expects_a_body(request) => b"content-length: 0\r\n\r\n",
+        Some(Framing::Length(_)) | None => b"\r\n",
+    }]);
+    Ok(framing)
+}
+
+/// One framing, and the one that is true: what follows on the connection is read by it.
+fn framing(request: &Request<Inbound>) -> Result<Option<Framing>, Broken> {
+    const FALSE: Broken = Broken::Body(BodyFault::Broke);
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return Err(FALSE);
+    }
+    let mut values = request.headers().get_all(header::CONTENT_LENGTH).iter();
+    let declared = match (values.next(), values.next()) {
+        (None, _) => None,
+        (Some(value), None) => Some(length(value.as_bytes()).ok_or(FALSE)?),
+        (Some(_), Some(_)) => return Err(FALSE),
+    };
+    match (request.body().is_end_stream(), declared) {
+        (true, None | Some(0)) => Ok(None),
+        (true, Some(_)) => Err(FALSE),
+        (false, None) => Ok(Some(Framing::Chunked)),
+        (false, Some(length)) => Ok(Some(Framing::Length(length))),
+    }
+}
+
+/// A method that usually has a body says so when it has none (RFC 9110 §8.6).
+fn expects_a_body(request: &Request<Inbound>) -> bool {
+    matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
+        && !request.headers().contains_key(header::CONTENT_LENGTH)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn written(request: http::request::Builder, body: &'static str) -> Result<(String, Option<Framing>), Broken> {
+        let body = if body.is_empty() { Inbound::none() } else { Inbound::held(Bytes::from_static(body.as_bytes())) };
+        let mut output = Output::default();
+        let framing = write(&request.uri("/a?b").body(body).unwrap(), &mut output)?;
+        Ok((String::from_utf8(output.lines().to_vec()).unwrap(), framing))
+    }
+
+    #[test]
+    fn a_head_says_how_its_body_follows() {
+        let get = || Request::get("/").header("host", "a");
+        let post = || Request::post("/").header("host", "a");
+        for (request, body, head, framing) in [
+            (get(), "", "GET /a?b HTTP/1.1\r\nhost: a\r\n\r\n", None),
+            (post(), "", "POST /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n", None),
+            (
+                post().header("content-length", "5"),
+                "hello",
+                "POST /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n",
+                Some(Framing::Length(5)),
+            ),
+            (
+                get(),
+                "hello",
+                "GET /a?b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+                Some(Framing::Chunked),
+            ),
+        ] {
+            assert_eq!(written(request, body).unwrap(), (head.to_owned(), framing));
+        }
+    }
+
+    #[test]
+    fn a_framing_that_is_not_the_bodys_is_not_sent() {
+        let get = Request::get("/");
+        assert!(written(get.header("content-length", "5"), "").is_err());
+        for fields in
+            [&[("content-length", "+5")][..], &[("content-length", "5"); 2], &[("transfer-encoding", "chunked")]]
+        {
+            let request =
+                fields.iter().fold(Request::post("/"), |request, (name, value)| request.header(*name, *value));
+            assert!(written(request, "hello").is_err(), "{fields:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Removing what has expired, a little at a time: a batch is a short transaction, so that nobody waits for it.
+
+use store::StoreError;
+
+use super::{Database, seconds, time};
+
+/// What expires, with the rows that go with it by themselves after it.
+const EXPIRING: [&str; 10] = [
+    "DELETE FROM code WHERE digest IN (SELECT digest FROM code WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM refresh WHERE digest IN (SELECT digest FROM refresh WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM pushed WHERE digest IN (SELECT digest FROM pushed WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM device WHERE digest IN (SELECT digest FROM device WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM opaque WHERE digest IN (SELECT digest FROM opaque WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM used_once WHERE digest IN (SELECT digest FROM used_once WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM client_secret WHERE digest IN (SELECT digest FROM client_secret WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM registration_token WHERE digest IN \
+     (SELECT digest FROM registration_token WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM revocation WHERE (kind, subject) IN (SELECT kind, subject FROM revocation WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM user_grant WHERE id IN (SELECT id FROM user_grant WHERE expires <= $1 LIMIT $2)",
+];
+
+/// The tables that grow with every request, for the age of the oldest row that should be gone.
+const GROWING: [&str; 4] = [
+    "SELECT min(expires) FROM refresh",
+    "SELECT min(expires) FROM opaque",
+    "SELECT min(expires) FROM used_once",
+    "SELECT min(expires) FROM user_grant",
+];
+
+impl Database {
+    /// Removes at most `batch` rows of each table that expired by `now`; how many rows went.
+    pub(crate) async fn clean(&self, batch: u32, now: u64) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for delete in EXPIRING {
+            removed += sqlx::query(delete).bind(seconds(now)).bind(batch).execute(&self.pool).await?.rows_affected();
+        }
+        removed += self.clean_accounts(batch, now).await?;
+        if removed > 0 {
+            // Gives pages back to the file system, a few with each batch.
+            sqlx::query("PRAGMA incremental_vacuum(256)").execute(&self.pool).await?;
+        }
+        Ok(removed)
+    }
+
+    /// How long the oldest row that should be gone has been expired, in seconds.
+    pub(crate) async fn cleanup_lag(&self, now: u64) -> Result<u64, StoreError> {
+        let mut oldest = now;
+        for query in GROWING {
+            let expires: Option<i64> = sqlx::query_scalar(query).fetch_one(&self.pool).await?;
+            oldest = oldest.min(expires.map_or(now, time));
+        }
+        Ok(now - oldest)
+    }
+}

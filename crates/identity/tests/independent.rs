@@ -1,0 +1,87 @@
+//! Client libraries that others wrote, in every flow that they support. Their versions are pinned; Debian's Node.js and
+//! Python are installed if they are missing.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
+
+mod serving;
+mod tools;
+
+use std::{collections::BTreeSet, process::Command};
+
+use identity::{Client, ClientId, ClientKind, GrantType, InvitationKind, NewUser, RedirectUri, Settings};
+use serde_json::{Value, json};
+use serving::Serving;
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/independent");
+const CALLBACK: &str = "https://app.example.net/callback";
+const PASSWORD: &str = "seven purple hedgehogs";
+
+/// A server with a user and a client of each kind; what the scripts are told of them.
+async fn set_up() -> (Serving, Value) {
+    let serving = Serving::start(shop).await;
+    let new = NewUser { email: Some("anna@example.com".into()), ..NewUser::named("anna") };
+    let user = serving.identity.add_user(new).await.unwrap();
+    let link = serving.identity.invite(&user.id, InvitationKind::Invite).await.unwrap().link.to_string();
+    serving.choose_password(&link, PASSWORD).await;
+    let mut told = json!({ "issuer": serving.issuer, "name": "anna", "password": PASSWORD, "callback": CALLBACK });
+    for (name, kind) in [
+        ("web", ClientKind::Web),
+        ("browser", ClientKind::Browser),
+        ("native", ClientKind::Native),
+        ("service", ClientKind::Service),
+    ] {
+        let (client, secret) = serving.identity.create_client(client(name, kind)).await.unwrap();
+        told[name] = json!({ "id": client.id, "secret": secret.map(|secret| secret.expose().to_owned()) });
+    }
+    told["initial"] = serving.identity.initial_access_token().await.unwrap().expose().into();
+    (serving, told)
+}
+
+fn shop(settings: &mut Settings) {
+    settings.scopes = [("orders:read".to_owned(), "See your orders".to_owned())].into();
+    settings.registration = true;
+}
+
+fn client(name: &str, kind: ClientKind) -> Client {
+    let mut client = Client::new(ClientId(name.to_owned()), name, kind);
+    let scopes: BTreeSet<String> =
+        ["openid", "profile", "email", "offline_access", "orders:read"].map(str::to_owned).into();
+    client.scopes = scopes;
+    if kind.has_users() {
+        client.redirect_uris = vec![RedirectUri::parse(CALLBACK, kind).unwrap()];
+    }
+    if kind == ClientKind::Native {
+        client.grants.insert(GrantType::DeviceCode);
+    }
+    client
+}
+
+async fn node(script: &str) -> String {
+    let (_serving, told) = set_up().await;
+    let folder = tools::npm("independent", SCRIPTS);
+    let mut node = Command::new(tools::program("node", "nodejs"));
+    node.arg(folder.join(script)).arg(told.to_string()).current_dir(&folder);
+    let output = tokio::task::spawn_blocking(move || tools::run(&mut node)).await.unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_passes_every_flow_that_it_supports() {
+    let done = node("openid_client.mjs").await;
+    assert_eq!(done.lines().count(), 6, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oauth4webapi_passes_every_flow_that_it_supports() {
+    let done = node("oauth4webapi.mjs").await;
+    assert_eq!(done.lines().count(), 4, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authlib_passes_every_flow_that_it_supports() {
+    let (_serving, told) = set_up().await;
+    let packages = tools::pip("independent", &format!("{SCRIPTS}/requirements.txt"));
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", packages).arg(format!("{SCRIPTS}/authlib_client.py")).arg(told.to_string());
+    let output = tokio::task::spawn_blocking(move || tools::run(&mut python)).await.unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+}
