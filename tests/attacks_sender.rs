@@ -121,7 +121,7 @@ fn g82_proofs_that_are_replayed_or_for_another_request() {
     let again = holder.send(&gate, &proof);
     assert_eq!((again.status, again.code().as_str()), (401, "PC-0208"), "a proof came twice");
     assert!(challenge(&again).contains("error=\"invalid_dpop_proof\""), "{}", again.head);
-    assert_eq!(gate.origin.seen(), before + 1);
+    assert_eq!(gate.origin.text().matches("get /orders/7 ").count(), 1, "the replay went upstream");
     assert!(!gate.origin.text().to_ascii_lowercase().contains("dpop"), "the proof went upstream");
 }
 
@@ -219,7 +219,7 @@ listeners:
     tls:
       certificate: server.pem
       key: file:server.key
-      client_certificates: {{ ca: authority.pem, crl: revoked.pem, clients: [{{ name: a, dns: a.example }}] }}
+      client_certificates: {{ ca: authority.pem, crl: crl.pem, clients: [{{ name: a, dns: a.example }}] }}
 apis:
   - name: orders
     host: localhost
@@ -281,6 +281,6 @@ fn clients() -> Vec<(String, String)> {
         revoked_certs: vec![revoked],
         key_identifier_method: KeyIdMethod::Sha256,
     };
-    files.push(("revoked.pem".to_owned(), list.signed_by(&issuer).unwrap().pem().unwrap()));
+    files.push(("crl.pem".to_owned(), list.signed_by(&issuer).unwrap().pem().unwrap()));
     files
 }
