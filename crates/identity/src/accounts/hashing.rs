@@ -95,6 +95,7 @@ impl Hashing {
     }
 
     /// How many hashes were computed so far.
+    #[cfg(test)]
     pub(crate) fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
     }

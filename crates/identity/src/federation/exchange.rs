@@ -25,7 +25,7 @@ const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::Ps384,
     Algorithm::Ps512,
 ];
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 const MAX_TOKEN: usize = 16 * 1024;
 
 impl Server {

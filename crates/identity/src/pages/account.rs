@@ -151,9 +151,10 @@ async fn page<'v>(visit: &'v Visit, session: &Session) -> Result<Page<'v>, Store
     let t = &texts.account;
     let now = server.clock.now();
     let totp = database.totp_of(user).await?.is_some_and(|totp| totp.confirmed.is_some());
-    let codes_left = match totp {
-        true => Some(t.codes_left.fill("count", &database.recovery_codes_left(user).await?.to_string())),
-        false => None,
+    let codes_left = if totp {
+        Some(t.codes_left.fill("count", &database.recovery_codes_left(user).await?.to_string()))
+    } else {
+        None
     };
     Ok(Page {
         frame: visit.frame(t.title.as_str()),

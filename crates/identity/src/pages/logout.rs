@@ -62,12 +62,11 @@ pub(crate) async fn log_out(visit: &Visit, then: Option<&str>) -> Response {
         }
     }
     let texts = &visit.server.theme.messages.logout;
-    let mut response = match then {
-        Some(then) => see_other(then),
-        None => {
-            let next = Some(("/login".to_owned(), texts.login.as_str()));
-            error::notice(&visit.server, StatusCode::OK, texts.done_title.as_str(), texts.done.as_str(), None, next)
-        }
+    let mut response = if let Some(then) = then {
+        see_other(then)
+    } else {
+        let next = Some(("/login".to_owned(), texts.login.as_str()));
+        error::notice(&visit.server, StatusCode::OK, texts.done_title.as_str(), texts.done.as_str(), None, next)
     };
     let headers = response.headers_mut();
     // Not the cookies: the browser stays known to its user.

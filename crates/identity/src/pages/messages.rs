@@ -88,7 +88,7 @@ messages! {
         name,
     }
     common: CommonTexts {
-        language, skip, back, account, problem,
+        language, skip, account,
     }
     login: LoginTexts {
         title, intro, again, name, password, submit, passkey, or, wrong, wait, busy,
@@ -110,7 +110,7 @@ messages! {
         title, intro, code, submit, unknown, locked, warning, allowed_title, allowed, denied_title, denied,
     }
     account: AccountTexts {
-        title, intro, done, fresh, logout, password, password_set, password_none, password_change,
+        title, intro, done, logout, password, password_set, password_none, password_change,
         password_add, passkeys, passkeys_intro, passkeys_none, passkey_add, remove, remove_named, added, used,
         app, app_intro, app_on, app_add, app_remove, codes, codes_left, codes_new, sessions, session_this,
         session_seen, session_end, session_end_named, sessions_end, devices, devices_intro, devices_none,

@@ -9,6 +9,8 @@
 
 use std::{fs, io, path::Path};
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+
 use super::messages::{Messages, NotMessages};
 use crate::{secret::Digest, settings::Settings};
 
@@ -98,7 +100,7 @@ impl Theme {
 
 impl Asset {
     fn new(path: &str, kind: &'static str, content: Vec<u8>) -> Self {
-        let mark: String = Digest::of(&content).0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let mark = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(&content).0.get(..9).unwrap_or_default());
         Self { path: format!("{path}?v={mark}"), kind, content }
     }
 

@@ -54,7 +54,7 @@ impl Visit {
     }
 
     /// What every page has around it.
-    pub(crate) fn frame<'v>(&'v self, title: impl Into<String>) -> Frame<'v> {
+    pub(crate) fn frame(&self, title: impl Into<String>) -> Frame<'_> {
         Frame::new(&self.server.theme, title.into())
     }
 

@@ -15,26 +15,19 @@ pub(crate) struct UserGrant {
     pub(crate) client: String,
     pub(crate) scopes: String,
     pub(crate) created: u64,
-    pub(crate) expires: u64,
 }
 
 impl Database {
     /// A user's live grants, newest first.
     pub(crate) async fn grants_of_user(&self, user: &UserId, now: u64) -> Result<Vec<UserGrant>, StoreError> {
         let query = "SELECT user_grant.id, coalesce(json_extract(client.record, '$.name'), client.id), scopes, \
-                     user_grant.created, user_grant.expires \
+                     user_grant.created \
                      FROM user_grant JOIN client ON client.id = user_grant.client \
                      WHERE user = $1 AND revoked IS NULL AND user_grant.expires > $2 \
                      ORDER BY user_grant.created DESC, user_grant.id LIMIT 100";
-        let rows: Vec<(String, String, String, i64, i64)> =
+        let rows: Vec<(String, String, String, i64)> =
             sqlx::query_as(query).bind(user.as_str()).bind(seconds(now)).fetch_all(&self.pool).await?;
-        let read = |(id, client, scopes, created, expires)| UserGrant {
-            id,
-            client,
-            scopes,
-            created: time(created),
-            expires: time(expires),
-        };
+        let read = |(id, client, scopes, created)| UserGrant { id, client, scopes, created: time(created) };
         Ok(rows.into_iter().map(read).collect())
     }
 

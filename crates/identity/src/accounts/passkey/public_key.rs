@@ -83,15 +83,15 @@ fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<P
 }
 
 fn is_curve(key: &CoseKey, label: impl EnumI64, curve: iana::EllipticCurve) -> Option<()> {
-    let number = parameter(key, label)?.as_integer()?;
+    let number = parameter(key, &label)?.as_integer()?;
     (i128::from(number) == i128::from(curve.to_i64())).then_some(())
 }
 
 fn bytes(key: &CoseKey, label: impl EnumI64) -> Option<&[u8]> {
-    parameter(key, label)?.as_bytes().map(Vec::as_slice)
+    parameter(key, &label)?.as_bytes().map(Vec::as_slice)
 }
 
-fn parameter(key: &CoseKey, label: impl EnumI64) -> Option<&Value> {
+fn parameter<'k>(key: &'k CoseKey, label: &impl EnumI64) -> Option<&'k Value> {
     let wanted = Label::Int(label.to_i64());
     key.params.iter().find(|(label, _)| *label == wanted).map(|(_, value)| value)
 }

@@ -96,6 +96,9 @@ fn an_assertion_of_the_specification_is_taken() {
     assert!(assertion.verify(&known, &party(), |_| Ok(())).is_ok());
 }
 
+/// What a test makes an authenticator say.
+type Change = fn(&mut Said);
+
 /// Registers, with what the authenticator is told to say.
 fn registered(said: &Said) -> Result<NewPasskey, Refused> {
     let answer = Authenticator::new().create(said);
@@ -107,7 +110,7 @@ fn registered(said: &Said) -> Result<NewPasskey, Refused> {
 #[test]
 fn each_check_of_a_registration_refuses_by_itself() {
     assert!(registered(&Said::default()).is_ok());
-    let wrong: [(Refused, fn(&mut Said)); 12] = [
+    let wrong: [(Refused, Change); 12] = [
         (Refused::WrongType, |said| said.kind = "webauthn.get".into()),
         (Refused::WrongChallenge, |said| said.challenge = b"another".to_vec()),
         (Refused::WrongOrigin, |said| said.origin = "https://example.org.evil.example".into()),
@@ -148,7 +151,7 @@ fn each_check_of_an_assertion_refuses_by_itself() {
     let good = || Said { kind: "webauthn.get".into(), ..Said::default() };
     assert_eq!(logged_in(0, &good(), Some(b"anna")), Ok(()));
     assert_eq!(logged_in(0, &good(), Some(b"bela")), Err(Refused::WrongUser));
-    let wrong: [(Refused, fn(&mut Said)); 10] = [
+    let wrong: [(Refused, Change); 10] = [
         (Refused::WrongType, |said| said.kind = "webauthn.create".into()),
         (Refused::WrongChallenge, |said| said.challenge = b"another".to_vec()),
         (Refused::WrongOrigin, |said| said.origin = "https://login.example.org".into()),
