@@ -12,6 +12,7 @@ use super::{
     throttle::Key,
 };
 use crate::{
+    grants::mark,
     identity::Server,
     store::{
         devices::take_known_device,
@@ -107,7 +108,7 @@ impl Server {
         put_password(&mut write, user, Some(hash), now).await?;
         let ended = take_sessions(&mut write, user, Some(&session.id)).await?;
         for id in &ended {
-            end_what_was_given(&mut write, id, Self::mark(now)).await?;
+            end_what_was_given(&mut write, id, mark(now)).await?;
         }
         put_event(&mut write, &browser.event(EventKind::PasswordChanged, Some(user), now)).await?;
         write.commit().await?;
@@ -254,7 +255,7 @@ impl Server {
         if !take_session(&mut write, user, id).await? {
             return Ok(Changed::Nothing);
         }
-        end_what_was_given(&mut write, id, Self::mark(now)).await?;
+        end_what_was_given(&mut write, id, mark(now)).await?;
         put_event(&mut write, &browser.event(kind, Some(user), now)).await?;
         write.commit().await?;
         self.sessions_ended(vec![id.clone()], now);
@@ -268,7 +269,7 @@ impl Server {
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, Some(&session.id)).await?;
         for id in &ended {
-            end_what_was_given(&mut write, id, Self::mark(now)).await?;
+            end_what_was_given(&mut write, id, mark(now)).await?;
         }
         if !ended.is_empty() {
             put_event(&mut write, &browser.event(EventKind::SessionRevoked, Some(user), now)).await?;
@@ -302,10 +303,10 @@ impl Server {
         grant: &str,
     ) -> Result<Changed, StoreError> {
         let now = self.clock.now();
-        if !self.database.revoke_grant_of_user(user, grant, Self::mark(now), now).await? {
+        if !self.database.revoke_grant_of_user(user, grant, mark(now), now).await? {
             return Ok(Changed::Nothing);
         }
-        self.revocations.add(Subject::Grant(grant.to_owned()), Self::mark(now));
+        self.revocations.add(Subject::Grant(grant.to_owned()), mark(now));
         self.database.note_event(&browser.event(EventKind::GrantRevoked, Some(user), now)).await?;
         Ok(Changed::Done)
     }
@@ -313,7 +314,7 @@ impl Server {
     /// Puts the marks of ended sessions in force in this process.
     pub(crate) fn sessions_ended(&self, ended: Vec<SessionId>, now: u64) {
         for id in ended {
-            self.revocations.add(Subject::Session(id.0), Self::mark(now));
+            self.revocations.add(Subject::Session(id.0), mark(now));
         }
     }
 }

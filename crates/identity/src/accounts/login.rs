@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::IdentityError,
+    grants::mark,
     identity::Server,
     keys::MasterKey,
     secret::{Digest, Purpose, Secret, random_id},
@@ -22,7 +23,7 @@ use crate::{
         sessions::{NewSession, end_what_was_given, put_session, take_login_step, take_session},
         used::use_once,
     },
-    tokens::{Mark, Subject},
+    tokens::Subject,
 };
 
 /// How long somebody has for their second factor, in seconds.
@@ -108,11 +109,10 @@ impl Server {
         };
         if let Some(account) = account.filter(|account| right && !account.user.disabled) {
             self.forgive(&tries).await?;
-            self.after_first_factor(browser, &account.user.id, &[Amr::Pwd], now).await
-        } else {
-            self.database.note_event(&browser.event(EventKind::LoginFailed, user.as_ref(), now)).await?;
-            Ok(PasswordStep::Wrong)
+            return self.after_first_factor(browser, &account.user.id, &[Amr::Pwd], now).await;
         }
+        self.database.note_event(&browser.event(EventKind::LoginFailed, user.as_ref(), now)).await?;
+        Ok(PasswordStep::Wrong)
     }
 
     /// The first factor is right: whoever has an app owes a second one.
@@ -250,11 +250,11 @@ impl Server {
         put_event(&mut write, &browser.event(kind, Some(proof.user), now)).await?;
         let ended = before.filter(|before| before.user.id != *proof.user);
         if let Some(ended) = &ended {
-            end_what_was_given(&mut write, &ended.id, Self::mark(now)).await?;
+            end_what_was_given(&mut write, &ended.id, mark(now)).await?;
         }
         write.commit().await?;
         if let Some(ended) = ended {
-            self.revocations.add(Subject::Session(ended.id.0), Self::mark(now));
+            self.revocations.add(Subject::Session(ended.id.0), mark(now));
         }
         Ok(Some(Entered { session: cookie, device }))
     }
@@ -306,11 +306,6 @@ impl Server {
     pub(crate) async fn session_of(&self, browser: &Browser) -> Result<Option<Session>, StoreError> {
         let Some(digest) = browser.session else { return Ok(None) };
         self.database.session(digest, self.settings.session_idle.as_secs(), self.clock.now()).await
-    }
-
-    /// All access tokens of now and before, for as long as one of them could live.
-    pub(crate) fn mark(now: u64) -> Mark {
-        Mark { until: now, expires: now.saturating_add(crate::settings::MAX_ACCESS_TOKEN.as_secs()) }
     }
 
     /// Counts a try for the account and the address, or for the device if it is known for the account. `Err` is how
@@ -370,10 +365,8 @@ pub(crate) struct Tries {
 
 fn busy(error: HashingError) -> PasswordStep {
     match error {
-        HashingError::Busy => PasswordStep::Busy,
-        HashingError::Failed => {
-            eprintln!("identity: {error}");
-            PasswordStep::Busy
-        }
+        HashingError::Busy => {}
+        HashingError::Failed => eprintln!("identity: {error}"),
     }
+    PasswordStep::Busy
 }

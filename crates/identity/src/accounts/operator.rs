@@ -8,10 +8,11 @@ use super::{
     Acr, Amr, Browser, Changed, Entered, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind,
     NewUser, Password, Session, Unfit, User, UserId, invitation,
     login::Proof,
-    passkey::{Ceremony, Challenge, Registration},
+    passkey::{Ceremony, Challenge, Refused, Registration},
     user::login_name,
 };
 use crate::{
+    grants::mark,
     identity::{Identity, Server},
     secret::{Digest, Purpose, Secret},
     store::{
@@ -162,7 +163,7 @@ impl Server {
             take_known_devices(&mut write, &user).await?;
             put_password(&mut write, &user, None, now).await?;
             ended = take_sessions(&mut write, &user, None).await?;
-            end_all_grants(&mut write, &user, Self::mark(now)).await?;
+            end_all_grants(&mut write, &user, mark(now)).await?;
         }
         match &checked {
             Checked::Password(hash) => put_password(&mut write, &user, Some(hash), now).await?,
@@ -177,7 +178,7 @@ impl Server {
         put_event(&mut write, &browser.event(EventKind::InvitationUsed, Some(&user), now)).await?;
         write.commit().await?;
         if kind == InvitationKind::Recover {
-            self.revocations.add(Subject::User(user.0.clone()), Self::mark(now));
+            self.revocations.add(Subject::User(user.0.clone()), mark(now));
         }
         self.sessions_ended(ended, now);
         let proof = match checked {
@@ -199,7 +200,9 @@ impl Server {
                     Challenge::verify(challenge, &self.login.challenges, Ceremony::Registration, binding, now)
                 };
                 let verified = registration.verify(&self.login.party, accept);
-                verified.map(|(passkey, challenge)| Checked::Passkey(passkey, challenge)).map_err(|_| Accepted::Refused)
+                verified
+                    .map(|(passkey, challenge)| Checked::Passkey(passkey, challenge))
+                    .map_err(|_: Refused| Accepted::Refused)
             }
         }
     }
@@ -208,9 +211,9 @@ impl Server {
         let now = self.clock.now();
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, None).await?;
-        end_all_grants(&mut write, user, Self::mark(now)).await?;
+        end_all_grants(&mut write, user, mark(now)).await?;
         write.commit().await?;
-        self.revocations.add(Subject::User(user.0.clone()), Self::mark(now));
+        self.revocations.add(Subject::User(user.0.clone()), mark(now));
         self.sessions_ended(ended, now);
         Ok(Changed::Done)
     }

@@ -5,13 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::{AccountError, Event, EventKind, SessionId, UserId};
 use crate::{
     Identity,
-    identity::Server,
+    grants::mark,
     store::{
         events::put_event,
-        revocations::put_revocation,
-        sessions::{take_session, take_sessions},
+        sessions::{end_what_was_given, take_session, take_sessions},
     },
-    tokens::Subject,
 };
 
 /// Where a user is logged in.
@@ -59,7 +57,7 @@ impl Identity {
             Some(id) => return Err(AccountError::NoSession(id.to_string())),
         };
         for id in &ended {
-            put_revocation(&mut write, &Subject::Session(id.0.clone()), Server::mark(now)).await?;
+            end_what_was_given(&mut write, id, mark(now)).await?;
         }
         let (user, kind) = (Some(user.clone()), EventKind::SessionRevoked);
         let event = Event { at: now, kind, user, address: String::new(), detail: String::new() };

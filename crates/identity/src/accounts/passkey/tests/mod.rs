@@ -99,6 +99,9 @@ fn an_assertion_of_the_specification_is_taken() {
     assert!(assertion.verify(&known, &party(), |_| Ok(())).is_ok());
 }
 
+/// What a test makes an authenticator say.
+type Change = fn(&mut Said);
+
 /// Registers, with what the authenticator is told to say.
 fn registered(said: &Said) -> Result<NewPasskey, Refused> {
     let answer = Authenticator::new().create(said);
