@@ -59,8 +59,8 @@ fn verifying(key: &CoseKey) -> Option<ParsedPublicKey> {
 }
 
 fn p256(key: &CoseKey) -> Option<ParsedPublicKey> {
-    is_curve(key, iana::Ec2KeyParameter::Crv, iana::EllipticCurve::P_256)?;
-    let (x, y) = (bytes(key, iana::Ec2KeyParameter::X)?, bytes(key, iana::Ec2KeyParameter::Y)?);
+    is_curve(key, iana::Ec2KeyParameter::Crv.to_i64(), iana::EllipticCurve::P_256)?;
+    let (x, y) = (bytes(key, iana::Ec2KeyParameter::X.to_i64())?, bytes(key, iana::Ec2KeyParameter::Y.to_i64())?);
     // §5.8.5: the uncompressed form, so both coordinates with the full size of the field.
     if x.len() != 32 || y.len() != 32 {
         return None;
@@ -69,12 +69,12 @@ fn p256(key: &CoseKey) -> Option<ParsedPublicKey> {
 }
 
 fn ed25519(key: &CoseKey) -> Option<ParsedPublicKey> {
-    is_curve(key, iana::OkpKeyParameter::Crv, iana::EllipticCurve::Ed25519)?;
-    parsed(&ED25519, bytes(key, iana::OkpKeyParameter::X)?)
+    is_curve(key, iana::OkpKeyParameter::Crv.to_i64(), iana::EllipticCurve::Ed25519)?;
+    parsed(&ED25519, bytes(key, iana::OkpKeyParameter::X.to_i64())?)
 }
 
 fn rsa(key: &CoseKey) -> Option<ParsedPublicKey> {
-    let (n, e) = (bytes(key, iana::RsaKeyParameter::N)?, bytes(key, iana::RsaKeyParameter::E)?);
+    let (n, e) = (bytes(key, iana::RsaKeyParameter::N.to_i64())?, bytes(key, iana::RsaKeyParameter::E.to_i64())?);
     RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
 }
 
@@ -82,16 +82,16 @@ fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<P
     ParsedPublicKey::new(algorithm, key).ok()
 }
 
-fn is_curve(key: &CoseKey, label: impl EnumI64, curve: iana::EllipticCurve) -> Option<()> {
-    let number = parameter(key, &label)?.as_integer()?;
+fn is_curve(key: &CoseKey, label: i64, curve: iana::EllipticCurve) -> Option<()> {
+    let number = parameter(key, label)?.as_integer()?;
     (i128::from(number) == i128::from(curve.to_i64())).then_some(())
 }
 
-fn bytes(key: &CoseKey, label: impl EnumI64) -> Option<&[u8]> {
-    parameter(key, &label)?.as_bytes().map(Vec::as_slice)
+fn bytes(key: &CoseKey, label: i64) -> Option<&[u8]> {
+    parameter(key, label)?.as_bytes().map(Vec::as_slice)
 }
 
-fn parameter<'k>(key: &'k CoseKey, label: &impl EnumI64) -> Option<&'k Value> {
-    let wanted = Label::Int(label.to_i64());
+fn parameter(key: &CoseKey, label: i64) -> Option<&Value> {
+    let wanted = Label::Int(label);
     key.params.iter().find(|(label, _)| *label == wanted).map(|(_, value)| value)
 }
