@@ -440,3 +440,23 @@ async fn f80_a_device_that_asks_too_fast_is_slowed_down_and_then_locked() {
     house.clock.forward(10);
     assert_eq!(poll(&started).await.error().1, "invalid_grant", "once");
 }
+
+#[tokio::test]
+async fn an_app_of_the_house_gets_its_code_right_after_the_login() {
+    let (house, _, _) = house().await;
+    let (own, _) = house.client(ClientKind::Browser, |client| client.first_party = true).await;
+    let (foreign, _) = house.client(ClientKind::Browser, |_| {}).await;
+    let mut browser = house.browser();
+    let login = browser.get(&Asking::of(&foreign).target()).await.to().unwrap().to_owned();
+    let page = browser.get(&login).await;
+    assert!(!page.header("content-security-policy").contains("app.example.net"), "it is asked about first");
+    let login = browser.get(&Asking::of(&own).target()).await.to().unwrap().to_owned();
+    let page = browser.get(&login).await;
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(policy.contains("form-action 'self' https://app.example.net;"), "{policy}");
+    let back = visiting::field(&page.body, "return").unwrap();
+    let form = [("name", "anna"), ("password", PASSWORD), ("return", back.as_str())];
+    assert_eq!(browser.post("/login", &form).await.to(), Some(back.as_str()));
+    let answer = browser.get(&back).await;
+    assert!(members(answer.to().unwrap()).contains_key("code"), "nobody is asked for consent");
+}

@@ -5,9 +5,17 @@
 mod serving;
 mod tools;
 
-use std::{collections::BTreeSet, process::Command};
+use std::{collections::BTreeSet, future::Future, net::TcpListener, pin::Pin, process::Command, sync::Arc};
 
-use identity::{Client, ClientId, ClientKind, GrantType, InvitationKind, NewUser, RedirectUri, Settings};
+use bytes::Bytes;
+use http::{Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use identity::{
+    Client, ClientId, ClientKind, GrantType, InvitationKind, Linking, NewUser, Outgoing, OutgoingError, Provider,
+    ProviderSecret, RedirectUri, Settings,
+};
 use serde_json::{Value, json};
 use serving::Serving;
 
@@ -84,4 +92,53 @@ async fn authlib_passes_every_flow_that_it_supports() {
     python.env("PYTHONPATH", packages).arg(format!("{SCRIPTS}/authlib_client.py")).arg(told.to_string());
     let output = tokio::task::spawn_blocking(move || tools::run(&mut python)).await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+}
+
+/// The way to servers on loopback.
+struct Loopback;
+
+impl Outgoing for Loopback {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
+        Box::pin(async move { exchange(request).await.map_err(|error| OutgoingError(error.to_string())) })
+    }
+}
+
+async fn exchange(request: Request<Bytes>) -> Result<Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut head, body) = request.into_parts();
+    let authority = head.uri.authority().map(ToString::to_string).unwrap_or_default();
+    let stream = tokio::net::TcpStream::connect(&authority).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    head.headers.insert(header::HOST, authority.parse()?);
+    head.uri = head.uri.path_and_query().map_or("/", |target| target.as_str()).parse()?;
+    let answer = sender.send_request(Request::from_parts(head, Full::new(body))).await?;
+    let (head, body) = answer.into_parts();
+    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_oidc_provider_log_in_here() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let foreign = format!("http://localhost:{port}");
+    let provider = Provider {
+        name: "foreign".into(),
+        label: "Foreign".into(),
+        issuer: foreign.clone(),
+        client_id: "here".into(),
+        client_secret: Some(ProviderSecret::new("a secret that both sides know of".into())),
+        scopes: vec!["profile".into(), "email".into()],
+        linking: Linking::NewUser,
+    };
+    let serving = Serving::start(|settings| settings.providers = vec![provider]).await;
+    serving.identity.connect(Arc::new(Loopback));
+    let folder = tools::npm("independent", SCRIPTS);
+    let mut node = Command::new(tools::program("node", "nodejs"));
+    let told = json!({ "issuer": serving.issuer, "foreign": foreign, "port": port });
+    node.arg(folder.join("oidc_provider.mjs")).arg(told.to_string()).current_dir(&folder);
+    tokio::task::spawn_blocking(move || tools::run(&mut node)).await.unwrap();
+    let user = serving.identity.user("bela").await.unwrap();
+    assert_eq!(user.email.as_deref(), Some("bela@foreign.example"));
 }

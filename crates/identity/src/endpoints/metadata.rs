@@ -63,9 +63,6 @@ fn document(settings: &Settings) -> Value {
         "claims_parameter_supported": false,
         "acr_values_supported": ["aal1", "aal2"],
         "prompt_values_supported": ["none", "login", "consent"],
-        "backchannel_logout_supported": true,
-        "backchannel_logout_session_supported": true,
-        "client_id_metadata_document_supported": true,
         "claims_supported": [
             "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
             "name", "preferred_username", "email", "email_verified",

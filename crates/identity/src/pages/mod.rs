@@ -85,7 +85,9 @@ impl Visit {
     /// A page with a status and what it needs besides.
     pub(crate) fn page_with(&self, status: StatusCode, template: &impl Template, needs: &Needs) -> Response {
         let issuer = self.server.settings.issuer.as_str();
-        self.answer(frame::render(&self.server.theme, issuer, status, template, needs))
+        let redirect_origin = needs.redirect_origin.clone().or_else(|| self.leads_to.clone());
+        let needs = Needs { script: needs.script.clone(), redirect_origin };
+        self.answer(frame::render(&self.server.theme, issuer, status, template, &needs))
     }
 
     /// What a page with a passkey's form needs.

@@ -15,9 +15,12 @@ use super::{
     cookies::{self, Cookie},
     error::{self, Fault},
     frame::Frame,
+    return_path::ReturnPath,
 };
 use crate::{
     accounts::{Browser, Session},
+    authorization::AuthorizationRequest,
+    clients::RedirectUri,
     identity::Server,
     origin::Origin,
     parameters::Parameters,
@@ -34,6 +37,9 @@ pub(crate) struct Visit {
     binding: String,
     /// A visitor's cookie that the browser is yet to be given.
     fresh: Option<Secret>,
+    /// The origin that a login leads to without another page: that of a client which needs no consent. Chromium applies
+    /// `form-action` to each redirect after a post.
+    pub(super) leads_to: Option<String>,
 }
 
 /// A form that was sent from a page of ours.
@@ -77,7 +83,8 @@ impl Visit {
         let binding = known.or_else(|| fresh.as_ref().map(|secret| secret.expose().to_owned())).unwrap_or_default();
         // A query with a parameter twice says nothing that a page would go by.
         let query = Parameters::parse(uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
-        Ok(Self { server, browser, session, query, binding, fresh })
+        let leads_to = leads_to(&server, query.get("return")).await;
+        Ok(Self { server, browser, session, query, binding, fresh, leads_to })
     }
 }
 
@@ -101,7 +108,7 @@ impl FromRequest<Arc<Server>> for Posted {
         if is_foreign(&parts.headers, server.settings.issuer.as_str()) {
             return Err(error::of(server, Fault::Foreign));
         }
-        let visit = Visit::from_request_parts(&mut parts, server).await?;
+        let mut visit = Visit::from_request_parts(&mut parts, server).await?;
         let (headers, path) = (parts.headers.clone(), parts.uri.path().to_owned());
         let body = Bytes::from_request(Request::from_parts(parts, body), server).await;
         let body = body.map_err(|_| error::of(server, Fault::Form))?;
@@ -110,8 +117,17 @@ impl FromRequest<Arc<Server>> for Posted {
         if visit.fresh.is_some() || !server.tags.forms.fits(&[visit.binding.as_bytes(), path.as_bytes()], &tag) {
             return Err(error::of(server, Fault::Form));
         }
+        visit.leads_to = leads_to(server, form.get("return")).await;
         Ok(Self { visit, form })
     }
+}
+
+async fn leads_to(server: &Arc<Server>, return_to: Option<&str>) -> Option<String> {
+    let path = ReturnPath::parse(return_to);
+    let (_, query) = path.as_str().split_once("/oauth2/authorize?")?;
+    let parameters = Parameters::parse(query.as_bytes()).ok()?;
+    let request = AuthorizationRequest::read(server, &parameters).await.ok()?;
+    request.client.client.first_party.then(|| RedirectUri::origin_of(&request.redirect_uri))
 }
 
 /// Whether a form comes from another site. A browser that is told `no-referrer` sends `Origin: null` with its own forms,
