@@ -73,7 +73,7 @@ fn one(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Api> {
     let name = node.get("name")?.text()?.to_owned();
     let routes: Option<Vec<Route>> = routes.into_iter().collect();
     let (limits, routes) = (limits?, routes?);
-    let resource = resource?;
+    let resource = resource.ok()?;
     tokens::check_mcp(cx, node, &routes, resource.as_ref());
     limits::check_together(cx, node, &limits, &routes)?;
     let cors = match cors {

@@ -45,7 +45,7 @@ pub(super) fn one(cx: &Context, node: &Node, api: &Node, known: &Known<'_>) -> O
         serves: serves?,
         limits: limits?,
         cost: cost?,
-        step_up: step_up?,
+        step_up: step_up.ok()?,
     })
 }
 

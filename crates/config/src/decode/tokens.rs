@@ -1,6 +1,6 @@
 //! What APIs and routes ask of tokens: `resource`, `mcp`, `acr`, `max_age`.
 
-use super::{Context, identity::Origin, values};
+use super::{Context, identity::Origin, policies::Reported, values};
 use crate::{Access, HostPattern, Method, Route, StepUp, codes::identity as codes, yaml::Node};
 
 /// Ways to authenticate at the built-in authorization server, the strongest last.
@@ -13,32 +13,32 @@ pub(super) fn resource(
     host: Option<&HostPattern>,
     path: Option<&str>,
     origin: Option<&Origin>,
-) -> Option<Option<String>> {
+) -> Result<Option<String>, Reported> {
     if let Some(node) = node {
-        let text = node.text()?;
+        let text = node.text().ok_or(Reported)?;
         let is_one = text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
             && text.parse::<http::Uri>().is_ok()
             && !text.contains(['?', '#', '@', '"', '\\']);
         if !is_one {
             let message = format!("`{text}` is not a resource identifier");
             cx.report(&codes::BAD_RESOURCE, node.span, message, "Write `https://HOST/PATH`, as clients know the API.");
-            return None;
+            return Err(Reported);
         }
-        return Some(Some(text.to_owned()));
+        return Ok(Some(text.to_owned()));
     }
-    let (host, path) = (host?, path?);
+    let (host, path) = (host.ok_or(Reported)?, path.ok_or(Reported)?);
     let origin = origin.map(|origin| match host {
         HostPattern::Any => origin.clone(),
         HostPattern::Exact(host) => Origin { host: host.clone(), ..origin.clone() },
     });
-    Some(origin.map(|origin| format!("{origin}{}", path.trim_end_matches('/'))))
+    Ok(origin.map(|origin| format!("{origin}{}", path.trim_end_matches('/'))))
 }
 
 /// `acr` and `max_age` of a route.
-pub(super) fn step_up(cx: &Context, node: &Node, access: Option<&Access>) -> Option<Option<StepUp>> {
+pub(super) fn step_up(cx: &Context, node: &Node, access: Option<&Access>) -> Result<Option<StepUp>, Reported> {
     let (acr, max_age) = (node.get("acr"), node.get("max_age"));
-    let Some(first) = acr.or(max_age) else { return Some(None) };
-    let only_tokens = match access? {
+    let Some(first) = acr.or(max_age) else { return Ok(None) };
+    let only_tokens = match access.ok_or(Reported)? {
         Access::Public { .. } => false,
         Access::Authenticated { by, .. } => by.iter().all(|method| matches!(method, Method::Jwt(_))),
     };
@@ -46,18 +46,18 @@ pub(super) fn step_up(cx: &Context, node: &Node, access: Option<&Access>) -> Opt
         let message = "only tokens say how and when somebody logged in, and this route takes other callers";
         let help = "Give the route `authenticate: [identity]`, or remove `acr` and `max_age`.";
         cx.report(&codes::BAD_STEP_UP, first.span, message, help);
-        return None;
+        return Err(Reported);
     }
     let max_age = max_age.map(|node| values::duration(cx, node));
     let acr = match acr {
         None => Vec::new(),
-        Some(node) => values_of(cx, node)?,
+        Some(node) => values_of(cx, node).ok_or(Reported)?,
     };
     let max_age = match max_age {
         None => None,
-        Some(time) => Some(time?),
+        Some(time) => Some(time.ok_or(Reported)?),
     };
-    Some(Some(StepUp { acr, max_age }))
+    Ok(Some(StepUp { acr, max_age }))
 }
 
 /// The values that are good enough; those of the built-in server have an order.
