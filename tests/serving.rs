@@ -23,7 +23,9 @@ fn a_request_without_a_credential_gets_401_as_problem_json() {
     let answer = gate.get("/orders/1", &[]);
     assert_eq!(answer.status, 401);
     assert_eq!(answer.field("content-type"), Some("application/problem+json"));
-    assert_eq!(answer.field("www-authenticate"), Some("Bearer realm=\"api\""));
+    let challenge =
+        "Bearer realm=\"api\", resource_metadata=\"https://localhost/.well-known/oauth-protected-resource\"";
+    assert_eq!(answer.field("www-authenticate"), Some(challenge));
     let problem: Value = serde_json::from_str(&answer.body).unwrap();
     for member in ["type", "title", "status", "code", "request_id"] {
         assert!(!problem[member].is_null(), "{member}: {problem}");

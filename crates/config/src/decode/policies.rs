@@ -23,7 +23,7 @@ use crate::{
 pub(super) use route::{Place, check_parameters, route, serves};
 
 /// What was wrong was reported.
-pub(super) struct Reported;
+pub(in crate::decode) struct Reported;
 
 /// What `policies` says, apart from what the APIs add to it.
 pub(super) struct Said {
