@@ -247,9 +247,10 @@ mod tests {
     };
 
     use super::*;
+    use crate::upstream::example;
 
     fn places(most: usize, max_waiting: usize) -> Places {
-        Places::new(&config::Upstream { max_requests: most, max_waiting, ..super::super::balance::tests::upstream() })
+        Places::new(&config::Upstream { max_requests: most, max_waiting, ..example::upstream() })
     }
 
     fn enter(places: &Places, client: u64, count: usize) -> Vec<Place> {
@@ -403,7 +404,7 @@ mod tests {
             max_requests: 3,
             max_waiting: 1_000,
             max_wait: Duration::from_secs(3_600),
-            ..super::super::balance::tests::upstream()
+            ..example::upstream()
         };
         let places = Arc::new(Places::new(&patient));
         let workers: Vec<_> = (0..4_u64)
