@@ -107,8 +107,8 @@ impl Places {
     }
 
     /// Gives a place back, to whoever waits for it.
-    pub(super) fn leave(&self, place: Place) {
-        if let Some(client) = place.client {
+    pub(super) fn leave(&self, Place { client }: Place) {
+        if let Some(client) = client {
             self.count(client).fetch_sub(1, Ordering::Relaxed);
         }
         if self.state.fetch_sub(1, Ordering::AcqRel) >= WAITING {
@@ -172,11 +172,10 @@ impl Places {
             };
             queue.pace.served(Instant::now());
             self.count(client).fetch_add(1, Ordering::Relaxed);
-            if let Err(place) = says.send(Place { client: Some(client) }) {
+            if says.send(Place { client: Some(client) }).is_err() {
                 // Whoever waits gives up their ticket first, so this is heard; if not, the place is not lost.
                 self.count(client).fetch_sub(1, Ordering::Relaxed);
                 self.state.fetch_sub(1, Ordering::AcqRel);
-                drop(place);
             }
         }
     }
@@ -237,7 +236,7 @@ impl Drop for Waiter<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use std::{
         pin::pin,
@@ -282,7 +281,9 @@ mod tests {
         let places = places(1, 64);
         let mut place = places.enter(1).unwrap();
         let mut crowd: Vec<_> = (0..50).map(|_| Box::pin(places.wait(1))).collect();
-        crowd.iter_mut().for_each(|one| assert!(poll(one.as_mut()).is_pending()));
+        for one in &mut crowd {
+            assert!(poll(one.as_mut()).is_pending());
+        }
         let mut single = pin!(places.wait(2));
         assert!(poll(single.as_mut()).is_pending());
         let mut served = 0;
@@ -337,7 +338,9 @@ mod tests {
         let places = places(1, 64);
         let mut place = places.enter(1).unwrap();
         let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(places.wait(1))).collect();
-        waiting.iter_mut().for_each(|one| assert!(poll(one.as_mut()).is_pending()));
+        for one in &mut waiting {
+            assert!(poll(one.as_mut()).is_pending());
+        }
         // One place each 100 ms: of those who wait for 250 ms, three come too late.
         tokio::time::advance(Duration::from_millis(100)).await;
         places.leave(place);
@@ -403,7 +406,7 @@ mod tests {
         let patient = config::Upstream {
             max_requests: 3,
             max_waiting: 1_000,
-            max_wait: Duration::from_secs(3_600),
+            max_wait: Duration::from_hours(1),
             ..example::upstream()
         };
         let places = Arc::new(Places::new(&patient));

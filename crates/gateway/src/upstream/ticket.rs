@@ -22,13 +22,11 @@ impl Ticket {
 
     /// A place, if one comes free in time.
     pub(super) async fn wait(pool: &Arc<Pool>, client: u64) -> Option<Self> {
-        match pool.group.places.wait(client).await {
-            Some(place) => Some(Self::with(pool, place)),
-            None => {
-                pool.group.counters.refused.fetch_add(1, Ordering::Relaxed);
-                None
-            }
+        let place = pool.group.places.wait(client).await;
+        if place.is_none() {
+            pool.group.counters.refused.fetch_add(1, Ordering::Relaxed);
         }
+        Some(Self::with(pool, place?))
     }
 
     fn with(pool: &Arc<Pool>, place: Place) -> Self {
