@@ -50,13 +50,16 @@ pub(crate) async fn read(body: Inbound, within: Within<'_>) -> Result<Bytes, Ref
     Ok(hold.around(whole.freeze()))
 }
 
-/// Adds a piece. A body that says how long it is gets room for more of it than has come, but not for all: grown in small
-/// steps it would be in memory twice, and a length is anybody's word.
+/// What must have come of a body before room is made for all that it says to have: a length is anybody's word.
+const CREDIBLE: usize = 256 * 1024;
+
+/// Adds a piece. A body that is grown in steps is in memory more than once, so one that says how long it is gets room ahead.
 fn append(whole: &mut BytesMut, piece: &[u8], rest: &Inbound) {
     if whole.capacity() - whole.len() < piece.len() {
         let announced = rest.size_hint().upper().map_or(0, |left| usize::try_from(left).unwrap_or(usize::MAX));
         let come = whole.len().saturating_add(piece.len());
-        whole.reserve(piece.len().saturating_add(announced.min(come.saturating_mul(3))));
+        let ahead = if come < CREDIBLE { announced.min(come.saturating_mul(3)) } else { announced };
+        whole.reserve(piece.len().saturating_add(ahead));
     }
     whole.extend_from_slice(piece);
 }

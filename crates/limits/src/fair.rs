@@ -154,7 +154,7 @@ impl<T> FairQueue<T> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use std::collections::HashMap;
 
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn one_who_waits_a_thousand_times_delays_another_by_one_turn() {
         let mut queue = FairQueue::new(2_000);
-        (0..1_000).for_each(|number| drop(queue.push(1, (1, number))));
+        (0..1_000).for_each(|number| _ = queue.push(1, (1, number)));
         queue.push(2, (2, 0));
         assert_eq!([queue.take(), queue.take(), queue.take()].map(Option::unwrap), [(1, 0), (2, 0), (1, 1)]);
     }
@@ -195,9 +195,9 @@ mod tests {
     fn turns_before_a_client_are_those_of_others_up_to_its_own_next() {
         let mut queue = FairQueue::new(99);
         assert_eq!(queue.turns_before(1), 0);
-        (0..50).for_each(|_| drop(queue.push(1, 1)));
+        (0..50).for_each(|_| _ = queue.push(1, 1));
         assert_eq!((queue.turns_before(1), queue.turns_before(2)), (50, 1));
-        (0..3).for_each(|_| drop(queue.push(2, 2)));
+        (0..3).for_each(|_| _ = queue.push(2, 2));
         assert_eq!((queue.turns_before(1), queue.turns_before(2), queue.turns_before(3)), (53, 7, 2));
         let before = queue.turns_before(2);
         queue.push(2, 3);
@@ -306,7 +306,7 @@ mod tests {
         ) {
             let mut queue = FairQueue::new(1_000);
             for (client, length) in (0_u64..).zip(&lines) {
-                (0..*length).for_each(|_| drop(queue.push(client, client)));
+                (0..*length).for_each(|_| _ = queue.push(client, client));
             }
             let shortest = lines.iter().min().copied().unwrap_or(0);
             let mut counts: HashMap<u64, usize> = HashMap::new();

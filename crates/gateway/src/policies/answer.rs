@@ -119,17 +119,17 @@ async fn collect(body: Outbound, route: &Route, hold: &mut Hold) -> Result<Bytes
 }
 
 async fn read(mut body: Outbound, hold: &mut Hold) -> Result<Bytes, Refusal> {
-    let mut bytes = BytesMut::new();
+    let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::UpstreamBroke("closed_early"))?;
         let piece = frame.data_ref().map_or(&[][..], |data| data);
-        if bytes.len().saturating_add(piece.len()) > LARGEST {
+        if whole.len().saturating_add(piece.len()) > LARGEST {
             return Err(Refusal::AnswerNotJudged("too_large"));
         }
         hold.grow(piece.len())?;
-        bytes.extend_from_slice(piece);
+        whole.extend_from_slice(piece);
     }
-    Ok(bytes.freeze())
+    Ok(whole.freeze())
 }
 
 /// A name at a JSON pointer: a text, or a whole number as text.

@@ -164,41 +164,18 @@ fn below(bound: usize) -> usize {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(super) mod tests {
-    use std::{collections::HashMap, time::Duration};
+mod tests {
+    use std::collections::HashMap;
 
-    use config::{Server, Upstream, UpstreamProtocol};
+    use config::{Server, Upstream};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::upstream::example;
 
     fn roster(hosts: &[String], balance: Balance) -> Roster {
         let servers = hosts.iter().map(|host| Server { host: host.clone(), port: 80 }).collect();
-        Roster::new(&Upstream { servers, balance, ..upstream() })
-    }
-
-    /// One without servers.
-    pub(in super::super) fn upstream() -> Upstream {
-        Upstream {
-            name: "test".into(),
-            servers: Vec::new(),
-            balance: Balance::LeastRequests,
-            protocol: UpstreamProtocol::Http1,
-            tls: None,
-            connect_timeout: Duration::from_secs(1),
-            max_idle: 1,
-            max_requests: 1,
-            max_waiting: 128,
-            max_wait: Duration::from_millis(250),
-            ejection: Ejection::On(EjectionRules {
-                failures: 1,
-                time: Duration::from_secs(1),
-                longest: Duration::from_secs(1),
-                share: 100,
-                gateway_errors: false,
-            }),
-            health: None,
-        }
+        Roster::new(&Upstream { servers, balance, ..example::upstream() })
     }
 
     fn hosts(count: usize) -> Vec<String> {

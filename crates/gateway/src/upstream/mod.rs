@@ -10,6 +10,8 @@ mod body;
 mod budget;
 mod connect;
 mod errand;
+#[cfg(test)]
+mod example;
 mod fleet;
 mod group;
 mod health;

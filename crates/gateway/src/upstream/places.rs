@@ -107,9 +107,8 @@ impl Places {
     }
 
     /// Gives a place back, to whoever waits for it.
-    #[expect(clippy::needless_pass_by_value, reason = "a place is given back once")]
-    pub(super) fn leave(&self, place: Place) {
-        if let Some(client) = place.client {
+    pub(super) fn leave(&self, Place { client }: Place) {
+        if let Some(client) = client {
             self.count(client).fetch_sub(1, Ordering::Relaxed);
         }
         if self.state.fetch_sub(1, Ordering::AcqRel) >= WAITING {
@@ -247,9 +246,10 @@ mod tests {
     };
 
     use super::*;
+    use crate::upstream::example;
 
     fn places(most: usize, max_waiting: usize) -> Places {
-        Places::new(&config::Upstream { max_requests: most, max_waiting, ..super::super::balance::tests::upstream() })
+        Places::new(&config::Upstream { max_requests: most, max_waiting, ..example::upstream() })
     }
 
     fn enter(places: &Places, client: u64, count: usize) -> Vec<Place> {
@@ -407,7 +407,7 @@ mod tests {
             max_requests: 3,
             max_waiting: 1_000,
             max_wait: Duration::from_hours(1),
-            ..super::super::balance::tests::upstream()
+            ..example::upstream()
         };
         let places = Arc::new(Places::new(&patient));
         let workers: Vec<_> = (0..4_u64)

@@ -350,7 +350,7 @@ impl Connections {
 mod tests {
     use std::net::SocketAddr;
 
-    use config::{Balance, Ejection, Server, Upstream};
+    use config::{Ejection, Server, Upstream};
     use http_body_util::BodyExt;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -358,6 +358,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::upstream::example;
 
     /// A server that answers every request on every connection with its name.
     async fn server(name: &'static str) -> SocketAddr {
@@ -378,18 +379,10 @@ mod tests {
 
     fn pool() -> Arc<Pool> {
         let upstream = Upstream {
-            name: "test".into(),
             servers: vec![Server { host: "orders.invalid".into(), port: 80 }],
-            balance: Balance::LeastRequests,
-            protocol: UpstreamProtocol::Http1,
-            tls: None,
-            connect_timeout: Duration::from_secs(5),
-            max_idle: 8,
-            max_requests: 1,
             max_waiting: 0,
-            max_wait: Duration::ZERO,
             ejection: Ejection::Off { reason: "a test".into() },
-            health: None,
+            ..example::upstream()
         };
         let group = Group::start(&Arc::new(upstream), Arc::default()).unwrap();
         // The test resolves.

@@ -26,7 +26,7 @@ impl Ticket {
         if place.is_none() {
             pool.group.counters.refused.fetch_add(1, Ordering::Relaxed);
         }
-        place.map(|place| Self::with(pool, place))
+        Some(Self::with(pool, place?))
     }
 
     fn with(pool: &Arc<Pool>, place: Place) -> Self {
