@@ -1,4 +1,4 @@
-//! Programs and packages of others: Debian's programs, and packages of npm and PyPI that are pinned and kept in the target
+//! Programs and packages of others: Debian's programs, and packages of npm and `PyPI` that are pinned and kept in the target
 //! folder.
 
 use std::{
