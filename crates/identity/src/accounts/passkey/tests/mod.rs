@@ -46,9 +46,6 @@ fn attested(vector: &Vector) -> Result<Attested, Refused> {
     AuthenticatorData::parse(&data.into_bytes().unwrap()).map(|data| data.attested.unwrap())
 }
 
-/// Something that is said otherwise.
-type Change = fn(&mut Said);
-
 #[test]
 fn signatures_of_the_specification_are_good_and_no_others() {
     for name in ["none-es256", "packed-self-es256", "packed-es256", "packed-rs256", "packed-eddsa", "fido-u2f-es256"] {
