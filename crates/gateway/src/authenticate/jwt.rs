@@ -31,16 +31,15 @@ pub(super) async fn prove(
         return Err(Refusal::BadToken(Invalid::TooLong.reason()));
     }
     let digest = sha256(token).ok_or(Refusal::Internal)?;
-    let believed = match remembered(gate, by, &digest) {
-        Some(believed) => believed,
-        None => {
-            strictness.check(&digest)?;
-            // Boxed, as it is rare: a remembered token does not carry its state.
-            let cached = Box::pin(verify(gate, by, token)).await?;
-            let believed = Believed::of(&cached);
-            gate.verified.keep_token(digest, cached);
-            believed
-        }
+    let believed = if let Some(believed) = remembered(gate, by, &digest) {
+        believed
+    } else {
+        strictness.check(&digest)?;
+        // Boxed, as it is rare: a remembered token does not carry its state.
+        let cached = Box::pin(verify(gate, by, token)).await?;
+        let believed = Believed::of(&cached);
+        gate.verified.keep_token(digest, cached);
+        believed
     };
     if let Some(life) = &believed.life {
         check_life(gate, route, life)?;
@@ -108,17 +107,11 @@ async fn verify(gate: &Gate, by: &[Method], token: &str) -> Result<CachedToken, 
         Some(resident) if names(by).any(|name| *name == own) => resident.opaque(token),
         Some(_) | None => None,
     };
-    let (issuer, claims, epoch) = match translated {
-        Some(digest) => {
-            let issuer = gate.snapshot.issuers.get(&own).ok_or(Refusal::Internal)?;
-            let (claims, epoch) = translate(gate, digest).await?;
-            (issuer, claims, epoch)
-        }
-        None => {
-            let issuer = choose(gate, by, token)?;
-            let (claims, epoch) = verify_signed(gate, issuer, token).await?;
-            (issuer, claims, epoch)
-        }
+    let (issuer, (claims, epoch)) = if let Some(digest) = translated {
+        (gate.snapshot.issuers.get(&own).ok_or(Refusal::Internal)?, translate(gate, digest).await?)
+    } else {
+        let issuer = choose(gate, by, token)?;
+        (issuer, verify_signed(gate, issuer, token).await?)
     };
     cached(gate, issuer, claims, epoch)
 }

@@ -134,32 +134,32 @@ impl Routes {
                     takes_certificates,
                     resource: resource.clone(),
                 };
-                routes.insert(&hosts, Arc::new(route));
+                routes.insert(&hosts, &Arc::new(route));
             }
             if let Some(resource) = resource {
                 // Behind the API's own: one that serves its metadata itself goes on doing so.
                 let metadata = Route::of_gateway(&api.name, resource.rule(), Some(Cors::anyone()), Some(resource));
                 let route = Route { api_index, addresses: addresses.clone(), ..metadata };
-                routes.insert(&hosts, Arc::new(route));
+                routes.insert(&hosts, &Arc::new(route));
             }
         }
         if let (Some(host), Some(resident)) = (issuer, resident) {
             for rule in config::Identity::routes() {
                 let cors = Cors::of_resident(rule.serves, resident);
                 let route = Route::of_gateway(config::Identity::API, rule, cors, None);
-                routes.insert(&[&host], Arc::new(route));
+                routes.insert(&[&host], &Arc::new(route));
             }
         }
         routes
     }
 
-    fn insert(&mut self, hosts: &[&HostPattern], route: Arc<Route>) {
+    fn insert(&mut self, hosts: &[&HostPattern], route: &Arc<Route>) {
         for host in hosts {
             let tree = match host {
                 HostPattern::Any => &mut self.any,
                 HostPattern::Exact(host) => self.exact.entry(host.clone()).or_default(),
             };
-            tree.insert(&route.rule.template.segments, Arc::clone(&route));
+            tree.insert(&route.rule.template.segments, Arc::clone(route));
         }
     }
 
