@@ -107,14 +107,11 @@ async fn verify(gate: &Gate, by: &[Method], token: &str) -> Result<CachedToken, 
         Some(resident) if names(by).any(|name| *name == own) => resident.opaque(token),
         Some(_) | None => None,
     };
-    let (issuer, claims, epoch) = if let Some(digest) = translated {
-        let issuer = gate.snapshot.issuers.get(&own).ok_or(Refusal::Internal)?;
-        let (claims, epoch) = translate(gate, digest).await?;
-        (issuer, claims, epoch)
+    let (issuer, (claims, epoch)) = if let Some(digest) = translated {
+        (gate.snapshot.issuers.get(&own).ok_or(Refusal::Internal)?, translate(gate, digest).await?)
     } else {
         let issuer = choose(gate, by, token)?;
-        let (claims, epoch) = verify_signed(gate, issuer, token).await?;
-        (issuer, claims, epoch)
+        (issuer, verify_signed(gate, issuer, token).await?)
     };
     cached(gate, issuer, claims, epoch)
 }
