@@ -8,10 +8,25 @@ use running::{Answer, Gate, wire};
 const PAGES: [&str; 3] = ["/login", "/login/passkey", "/invitation/open?link=nobodys"];
 
 fn gate() -> Gate {
-    Gate::start_in(&[], |_| {
-        "listeners:\n  - address: 127.0.0.2:0\n  - address: 127.0.0.1:0\n    tls: { certificate: server.pem, key: file:server.key }\n\
-         identity: {}\nmonitoring: { address: 127.0.0.1:0, access_log: access.log }\n"
-            .to_owned()
+    Gate::start_in(&[], |origin| {
+        format!(
+            r#"
+listeners:
+  - address: 127.0.0.2:0
+  - address: 127.0.0.1:0
+    tls: {{ certificate: server.pem, key: file:server.key }}
+identity: {{}}
+apis:
+  - name: orders
+    host: localhost
+    path: /orders
+    upstream: http://{}
+    authenticate: [identity]
+    routes: [{{ match: "GET /orders" }}]
+monitoring: {{ address: 127.0.0.1:0, access_log: access.log }}
+"#,
+            origin.address
+        )
     })
 }
 

@@ -30,7 +30,7 @@ page.on("pageerror", (error) => found.problems.push({ page: page.url(), what: `s
 page.on("console", (message) => {
   const text = message.text();
   // The icon that browsers ask for by themselves, and statuses that are meant.
-  if (message.type() === "error" && !/favicon|status of (4|5)\d\d/.test(text)) {
+  if (page.url().startsWith(issuer) && message.type() === "error" && !/favicon|status of (4|5)\d\d/.test(text)) {
     found.problems.push({ page: page.url(), what: `console: ${text}` });
   }
 });

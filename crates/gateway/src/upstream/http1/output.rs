@@ -87,6 +87,10 @@ impl Output {
         }
         let of_data = written.saturating_sub(of_lines).min(self.data.len());
         self.data.advance(of_data);
+        if self.data.is_empty() {
+            // What is empty would still hold what it was cut from, and its share of the budget.
+            self.data = Bytes::new();
+        }
         let of_end = written.saturating_sub(of_lines).saturating_sub(of_data);
         self.end = self.end.get(of_end..).unwrap_or_default();
     }

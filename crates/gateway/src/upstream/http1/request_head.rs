@@ -22,11 +22,15 @@ pub(super) fn write(request: &Request<Inbound>, output: &mut Output) -> Result<O
     for (name, value) in request.headers() {
         output.line(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
     }
-    output.line(&[match framing {
-        Some(Framing::Chunked) => b"transfer-encoding: chunked\r\n\r\n",
-        None if expects_a_body(request) => b"content-length: 0\r\n\r\n",
-        Some(Framing::Length(_)) | None => b"\r\n",
-    }]);
+    let declared = request.headers().contains_key(header::CONTENT_LENGTH);
+    match framing {
+        Some(Framing::Chunked) => output.line(&[b"transfer-encoding: chunked\r\n\r\n"]),
+        Some(Framing::Length(length)) if !declared => {
+            output.line(&[b"content-length: ", length.to_string().as_bytes(), b"\r\n\r\n"]);
+        }
+        None if !declared && expects_a_body(request) => output.line(&[b"content-length: 0\r\n\r\n"]),
+        Some(Framing::Length(_)) | None => output.line(&[b"\r\n"]),
+    }
     Ok(framing)
 }
 
@@ -45,7 +49,8 @@ fn framing(request: &Request<Inbound>) -> Result<Option<Framing>, Broken> {
     match (request.body().is_end_stream(), declared) {
         (true, None | Some(0)) => Ok(None),
         (true, Some(_)) => Err(FALSE),
-        (false, None) => Ok(Some(Framing::Chunked)),
+        // A body that came in pieces and was held whole has a length of its own.
+        (false, None) => Ok(Some(request.body().size_hint().exact().map_or(Framing::Chunked, Framing::Length))),
         (false, Some(length)) => Ok(Some(Framing::Length(length))),
     }
 }
@@ -53,7 +58,6 @@ fn framing(request: &Request<Inbound>) -> Result<Option<Framing>, Broken> {
 /// A method that usually has a body says so when it has none (RFC 9110 §8.6).
 fn expects_a_body(request: &Request<Inbound>) -> bool {
     matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
-        && !request.headers().contains_key(header::CONTENT_LENGTH)
 }
 
 #[cfg(test)]
