@@ -90,8 +90,8 @@ mod tests {
             (
                 get(),
                 "hello",
-                "GET /a?b HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
-                Some(Framing::Chunked),
+                "GET /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n",
+                Some(Framing::Length(5)),
             ),
         ] {
             assert_eq!(written(request, body).unwrap(), (head.to_owned(), framing));
