@@ -87,12 +87,7 @@ mod tests {
                 "POST /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n",
                 Some(Framing::Length(5)),
             ),
-            (
-                get(),
-                "hello",
-                "GET /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n",
-                Some(Framing::Length(5)),
-            ),
+            (get(), "hello", "GET /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n", Some(Framing::Length(5))),
         ] {
             assert_eq!(written(request, body).unwrap(), (head.to_owned(), framing));
         }
