@@ -143,7 +143,7 @@ pub(crate) fn run_token(command: TokenCommand) -> Outcome {
     match output.format {
         Format::Json => output::print_json(&answer)?,
         Format::Table => {
-            output::print(&format!("{}: {}", if valid { "valid" } else { "not valid" }, text(&answer["why"])))?
+            output::print(&format!("{}: {}", if valid { "valid" } else { "not valid" }, text(&answer["why"])))?;
         }
     }
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })

@@ -178,14 +178,14 @@ pub(crate) enum TokenCommand {
 #[derive(Subcommand)]
 pub(crate) enum IdentityCommand {
     /// Make the registered clients those of a file; clients that it does not name stay
-    Apply(File),
+    Apply(Declared),
     /// Say what `apply` would change (exit 3 if anything)
-    Diff(File),
+    Diff(Declared),
 }
 
 /// A declarative file.
 #[derive(Args)]
-pub(crate) struct File {
+pub(crate) struct Declared {
     #[command(flatten)]
     pub(crate) server: Server,
     /// Such as identity.yaml

@@ -331,7 +331,7 @@ async fn a_pushed_request_is_its_clients_and_is_used_up_by_the_code_alone() {
 #[tokio::test]
 async fn a_login_that_is_asked_for_again_is_not_taken_for_granted() {
     let (house, mut browser, client) = house().await;
-    let mut log_in = async |browser: &mut Browser, asking: &Asking| {
+    let log_in = async |browser: &mut Browser, asking: &Asking| {
         let login = browser.get(&asking.target()).await.to().map(str::to_owned)?;
         let page = browser.get(&login).await;
         let back = visiting::field(&page.body, "return").unwrap();

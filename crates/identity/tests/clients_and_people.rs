@@ -52,10 +52,10 @@ async fn connected(browser: &mut Browser, shop: &Client) -> serde_json::Value {
         ("code", &code),
         ("code_verifier", VERIFIER),
     ];
-    tokens(browser.post_as_it_is("/oauth2/token", &fields).await)
+    tokens(&browser.post_as_it_is("/oauth2/token", &fields).await)
 }
 
-fn tokens(answer: Answer) -> serde_json::Value {
+fn tokens(answer: &Answer) -> serde_json::Value {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
@@ -131,7 +131,7 @@ async fn what_was_given_in_a_session_ends_with_it() {
 
 async fn device(house: &House, shop: &Client) -> (String, String) {
     let fields = [("client_id", shop.id.0.as_str()), ("scope", "openid profile")];
-    let codes = tokens(house.browser().post_as_it_is("/oauth2/device", &fields).await);
+    let codes = tokens(&house.browser().post_as_it_is("/oauth2/device", &fields).await);
     (codes["device_code"].as_str().unwrap().to_owned(), codes["user_code"].as_str().unwrap().to_owned())
 }
 
@@ -156,7 +156,7 @@ async fn a_device_gets_in_when_its_user_says_so() {
         ("device_code", device_code.as_str()),
     ];
     house.clock.forward(6);
-    let tokens = tokens(anna.post_as_it_is("/oauth2/token", &fields).await);
+    let tokens = tokens(&anna.post_as_it_is("/oauth2/token", &fields).await);
     assert!(tokens["access_token"].is_string());
 }
 

@@ -48,11 +48,11 @@ async fn an_invitation_is_used_by_one_of_two_at_the_same_moment() {
             })
         })
         .collect();
-    let mut used = 0;
+    let mut successes = 0;
     for one in tries {
-        used += usize::from(one.await.unwrap());
+        successes += usize::from(one.await.unwrap());
     }
-    assert_eq!(used, 1);
+    assert_eq!(successes, 1);
 }
 
 #[tokio::test]
