@@ -14,7 +14,7 @@ use super::{asked, text};
 use crate::{
     cli::{
         Format, Server,
-        identity::{File, IdentityCommand},
+        identity::{Declared, IdentityCommand},
     },
     control::{Ask, ClientAsk},
     failure::{FINDINGS, Failure, Outcome},
