@@ -178,14 +178,14 @@ pub(crate) enum TokenCommand {
 #[derive(Subcommand)]
 pub(crate) enum IdentityCommand {
     /// Make the registered clients those of a file; clients that it does not name stay
-    Apply(Declared),
+    Apply(Declaration),
     /// Say what `apply` would change (exit 3 if anything)
-    Diff(Declared),
+    Diff(Declaration),
 }
 
 /// A declarative file.
 #[derive(Args)]
-pub(crate) struct Declared {
+pub(crate) struct Declaration {
     #[command(flatten)]
     pub(crate) server: Server,
     /// Such as identity.yaml

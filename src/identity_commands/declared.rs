@@ -14,7 +14,7 @@ use super::{asked, text};
 use crate::{
     cli::{
         Format, Server,
-        identity::{Declared, IdentityCommand},
+        identity::{Declaration, IdentityCommand},
     },
     control::{Ask, ClientAsk},
     failure::{FINDINGS, Failure, Outcome},
@@ -37,7 +37,7 @@ struct Difference {
 }
 
 pub(crate) fn run(command: IdentityCommand) -> Outcome {
-    let (File { server, file, output }, apply) = match command {
+    let (Declaration { server, file, output }, apply) = match command {
         IdentityCommand::Apply(file) => (file, true),
         IdentityCommand::Diff(file) => (file, false),
     };
