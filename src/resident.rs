@@ -78,6 +78,7 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
     settings.access_token = served.lifetimes.access_token;
     settings.refresh_token = served.lifetimes.refresh_token;
     settings.session = served.lifetimes.session;
+    settings.password_minimum = served.password_minimum;
     settings.opaque_access_tokens = served.opaque_access_tokens;
     settings.fapi = served.fapi;
     settings.registration = served.registration == Registration::InitialAccessToken;

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
+use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -35,7 +36,7 @@ const TURN: Duration = Duration::from_secs(30);
 
 /// The authorization server. Cheap to clone; all clones are one server.
 #[derive(Clone)]
-pub struct Identity(pub(crate) Arc<Server>);
+pub struct Identity(pub(crate) Arc<Server>, Router);
 
 /// What all parts of the server share. Endpoints and pages have it as their state.
 pub(crate) struct Server {
@@ -91,14 +92,14 @@ impl Identity {
         let now = clock.now();
         let keys = KeyRing::open(&database, &master, now).await?;
         let revocations = Revocations::default();
-        revocations.replace(database.revocations(now).await?);
+        revocations.merge(database.revocations(now).await?, now);
         let tags = Tags {
             forms: master.tagger("forms")?,
             refresh: master.tagger("refresh successors")?,
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
-        Ok(Self(Arc::new(Server {
+        let server = Arc::new(Server {
             settings,
             clock,
             database,
@@ -111,14 +112,16 @@ impl Identity {
             remotes: Remotes::default(),
             known_clients: KnownClients::default(),
             proofs: ReplayMarks::default(),
-        })))
+        });
+        let router = router::router(Arc::clone(&server));
+        Ok(Self(server, router))
     }
 
     /// Answers a request to one of [`crate::ROUTES`].
     pub async fn answer(&self, origin: Origin, request: Request<Bytes>) -> Response<Bytes> {
         let mut request = request.map(axum::body::Body::from);
         request.extensions_mut().insert(origin);
-        let answer = router::router(Arc::clone(&self.0)).oneshot(request).await;
+        let answer = self.1.clone().oneshot(request).await;
         let (head, body) = answer.unwrap_or_else(|never| match never {}).into_parts();
         // Bodies are made whole here, so there is nothing to break off.
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -203,7 +206,8 @@ impl Identity {
         if seen.replace(counter) != Some(counter) {
             self.0.known_clients.forget();
             self.0.keys.reload(&self.0.database, &self.0.master).await?;
-            self.0.revocations.replace(self.0.database.revocations(self.0.clock.now()).await?);
+            let now = self.0.clock.now();
+            self.0.revocations.merge(self.0.database.revocations(now).await?, now);
         }
         Ok(())
     }

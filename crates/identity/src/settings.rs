@@ -23,6 +23,8 @@ pub struct Settings {
     pub session: Duration,
     /// A session ends when it was not used for this long. 1 h unless said otherwise.
     pub session_idle: Duration,
+    /// Fewest characters of a new password. 8 unless said otherwise, and never fewer.
+    pub password_minimum: usize,
     /// Access tokens are opaque outside, unless a client asks for the other.
     pub opaque_access_tokens: bool,
     /// Every client keeps to the FAPI 2.0 Security Profile.
@@ -105,6 +107,7 @@ impl Settings {
             refresh_token: Duration::from_hours(30 * 24),
             session: Duration::from_hours(12),
             session_idle: Duration::from_hours(1),
+            password_minimum: 8,
             opaque_access_tokens: false,
             fapi: false,
             registration: false,

@@ -349,6 +349,17 @@ async fn a_login_that_is_asked_for_again_is_not_taken_for_granted() {
         house.clock.forward(5);
     }
     assert_eq!(log_in(&mut browser, &Asking::of(&client).with("max_age", "3600")).await, None, "fresh enough");
+    let asking = Asking::of(&client).with("prompt", "login");
+    let way = browser.get(&asking.target()).await.to().unwrap().to_owned();
+    let page = browser.get(&way).await;
+    let back = visiting::field(&page.body, "return").unwrap();
+    let form = [("name", "anna"), ("password", PASSWORD), ("return", back.as_str())];
+    browser.post("/login", &form).await;
+    assert_eq!(browser.get(&back).await.status, StatusCode::OK);
+    house.clock.forward(3_000);
+    assert_eq!(browser.get(&back).await.status, StatusCode::OK, "while the login is fresh");
+    house.clock.forward(601);
+    assert!(browser.get(&back).await.to().unwrap().starts_with("/login"), "an address from a history is no login");
     let forged = Asking::of(&client).with("prompt", "login").with("portcullis_since", "1.AAAA");
     assert!(browser.get(&forged.target()).await.to().unwrap().starts_with("/login"));
     let more = Asking::of(&client).with("acr_values", "aal2").with("prompt", "none");

@@ -74,7 +74,7 @@ impl Server {
         let now = self.clock.now();
         let user = &session.user.id;
         let Some(account) = self.database.account(user).await? else { return Ok(Changed::Nothing) };
-        let new = match Password::chosen(new, &session.user.name) {
+        let new = match Password::chosen(new, &session.user.name, self.settings.password_minimum) {
             Ok(new) => new,
             Err(unfit) => return Ok(Changed::Unfit(unfit)),
         };

@@ -191,7 +191,7 @@ impl Server {
     async fn check_first(&self, name: &str, factor: FirstFactor<'_>, now: u64) -> Result<Checked, Accepted> {
         match factor {
             FirstFactor::Password(text) => {
-                let password = Password::chosen(text, name).map_err(Accepted::Unfit)?;
+                let password = Password::chosen(text, name, self.settings.password_minimum).map_err(Accepted::Unfit)?;
                 let hash = self.login.hashing.hash(password).await;
                 hash.map(Checked::Password).map_err(|_: HashingError| Accepted::Busy)
             }

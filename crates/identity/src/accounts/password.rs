@@ -9,7 +9,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// Fewest characters of a new password.
+/// Fewest characters of a new password, whatever an operator asks for.
 pub(crate) const MIN_CHARACTERS: usize = 8;
 /// Most bytes of a password in UTF-8: 64 characters of any script, and far more of most.
 pub(crate) const MAX_BYTES: usize = 256;
@@ -22,8 +22,8 @@ const COMMON: &str = include_str!("common_passwords.txt");
 /// Why a password may not be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
-    /// Under 8 characters.
-    #[error("the password has fewer than {MIN_CHARACTERS} characters")]
+    /// Fewer characters than are asked for.
+    #[error("the password is too short")]
     TooShort,
     /// Over 256 bytes.
     #[error("the password is longer than {MAX_BYTES} bytes")]
@@ -47,11 +47,11 @@ impl Password {
         Self(Zeroizing::new(spaced.nfc().collect()))
     }
 
-    /// What somebody with this login name wants for a password.
-    pub(crate) fn chosen(text: &str, name: &str) -> Result<Self, Unfit> {
+    /// What somebody with this login name wants for a password, of `least` characters or more.
+    pub(crate) fn chosen(text: &str, name: &str, least: usize) -> Result<Self, Unfit> {
         let password = Self::typed(text);
         let folded = Zeroizing::new(password.0.to_lowercase());
-        if password.0.chars().count() < MIN_CHARACTERS {
+        if password.0.chars().count() < least.max(MIN_CHARACTERS) {
             Err(Unfit::TooShort)
         } else if password.0.len() > MAX_BYTES {
             Err(Unfit::TooLong)
@@ -98,33 +98,35 @@ mod tests {
 
     #[test]
     fn length_counts_characters_and_is_bounded_in_bytes() {
-        assert_eq!(Password::chosen("brizgtu", "anna").err(), Some(Unfit::TooShort));
-        assert!(Password::chosen("brizgtuq", "anna").is_ok());
-        assert!(Password::chosen(&"🦔🌲".repeat(32), "anna").is_ok(), "64 characters of four bytes");
-        assert_eq!(Password::chosen(&"🦔🌲🌲".repeat(22), "anna").err(), Some(Unfit::TooLong));
+        assert_eq!(Password::chosen("brizgtu", "anna", 8).err(), Some(Unfit::TooShort));
+        assert!(Password::chosen("brizgtuq", "anna", 8).is_ok());
+        assert_eq!(Password::chosen("brizgtuq", "anna", 9).err(), Some(Unfit::TooShort));
+        assert_eq!(Password::chosen("brizgtu", "anna", 1).err(), Some(Unfit::TooShort), "8 is the least of the least");
+        assert!(Password::chosen(&"🦔🌲".repeat(32), "anna", 8).is_ok(), "64 characters of four bytes");
+        assert_eq!(Password::chosen(&"🦔🌲🌲".repeat(22), "anna", 8).err(), Some(Unfit::TooLong));
     }
 
     #[test]
     fn nothing_is_asked_of_the_composition() {
         for text in ["correct horse battery staple", "ßßüüööääqq", "        x", "\u{1F994}\u{1F332} seven of them"]
         {
-            assert!(Password::chosen(text, "anna").is_ok(), "{text}");
+            assert!(Password::chosen(text, "anna", 8).is_ok(), "{text}");
         }
     }
 
     #[test]
     fn passwords_that_are_guessed_first_are_refused_in_any_case() {
         for text in ["password1", "PassWord1", "iloveyou1", "qwertyuiop", "12345678", "zzzzzzzzzzzz"] {
-            assert_eq!(Password::chosen(text, "anna").err(), Some(Unfit::Common), "{text}");
+            assert_eq!(Password::chosen(text, "anna", 8).err(), Some(Unfit::Common), "{text}");
         }
     }
 
     #[test]
     fn the_login_name_is_no_password() {
         for text in ["anna.smith", "Anna.Smith1", "anna.smith12345"] {
-            assert_eq!(Password::chosen(text, "anna.smith").err(), Some(Unfit::Name), "{text}");
+            assert_eq!(Password::chosen(text, "anna.smith", 8).err(), Some(Unfit::Name), "{text}");
         }
-        assert!(Password::chosen("anna.smith likes hedgehogs", "anna.smith").is_ok());
+        assert!(Password::chosen("anna.smith likes hedgehogs", "anna.smith", 8).is_ok());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::{
 
 /// The parameter in which the server remembers since when a login counts, with a tag of its own.
 const SINCE: &str = "portcullis_since";
+/// Seconds after which a login is asked for anew: the same address may come from a history.
+const LOGIN_TIME: u64 = 3_600;
 
 /// What a request needs of its user next.
 pub(crate) enum Standing {
@@ -71,7 +73,7 @@ fn login(server: &Server, request: &AuthorizationRequest, query: &Parameters, no
 /// When the request first came, if the query says so with our tag.
 fn since(server: &Server, query: &Parameters) -> Option<u64> {
     let (time, shown) = query.get(SINCE)?.split_once('.')?;
-    let time: u64 = time.parse().ok()?;
+    let time: u64 = time.parse().ok().filter(|time| server.clock.now().saturating_sub(*time) <= LOGIN_TIME)?;
     let mut bare = query.clone();
     bare.remove(SINCE);
     let tag = URL_SAFE_NO_PAD.decode(shown).ok()?;

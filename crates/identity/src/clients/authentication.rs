@@ -41,9 +41,9 @@ impl Server {
         let client = client.ok_or_else(|| refused(call))?;
         let certificate = call.origin.certificate.as_ref();
         let proved = match (&client.client.authentication, presented) {
-            (Authentication::None, Presented::Nothing) => true,
+            // FAPI 2.0 §5.3.2.1: clients that prove who they are, and not by shared secrets.
+            (Authentication::None, Presented::Nothing) => !self.is_fapi(&client.client),
             (Authentication::SecretBasic | Authentication::SecretPost, Presented::Secret(secret)) => {
-                // FAPI 2.0 §5.3.2.1: no shared secrets.
                 !self.is_fapi(&client.client) && self.is_secret_of(&client, &secret)
             }
             (Authentication::PrivateKeyJwt { .. }, Presented::Assertion(assertion)) => {

@@ -129,6 +129,6 @@ impl Server {
 
 /// The mark of everything that was issued until now.
 pub(crate) fn mark(now: u64) -> Mark {
-    // One second more: clocks that differ let a token live on for a moment.
+    // A minute more than any token lives: clocks of others may be behind.
     Mark { until: now, expires: now + MAX_ACCESS_TOKEN.as_secs() + 60 }
 }

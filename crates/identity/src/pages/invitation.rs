@@ -65,7 +65,7 @@ async fn answer(visit: &Visit, link: &str, accepted: Result<Accepted, StoreError
     let problem = match accepted {
         Ok(Accepted::Entered(entered)) => return enter(&entered, "/account"),
         Ok(Accepted::Over) => return over(visit),
-        Ok(Accepted::Unfit(unfit)) => unfit_text(texts, unfit),
+        Ok(Accepted::Unfit(unfit)) => unfit_text(&visit.server.theme, unfit),
         Ok(Accepted::Refused) => texts.passkey.refused.as_str(),
         Ok(Accepted::Busy) => texts.password.busy.as_str(),
         Err(stored) => return error::stored(&visit.server, &stored),

@@ -8,8 +8,8 @@ use super::{
     Posted, Visit, account, error,
     frame::Frame,
     headers::{Needs, see_other},
-    messages::Messages,
     moment,
+    theme::Theme,
 };
 use crate::accounts::{Changed, Session, Unfit};
 
@@ -41,7 +41,7 @@ pub(crate) async fn submit(Posted { visit, form }: Posted) -> Response {
     match visit.server.change_password(&visit.browser, session, current, new).await {
         Ok(Changed::Done) => see_other("/account?done=1"),
         Ok(changed) => {
-            let problem = problem(&visit.server.theme.messages, changed);
+            let problem = problem(&visit.server.theme, changed);
             page(&visit, session, StatusCode::UNPROCESSABLE_ENTITY, Some(problem)).await
         }
         Err(stored) => error::stored(&visit.server, &stored),
@@ -65,10 +65,11 @@ async fn page(visit: &Visit, session: &Session, status: StatusCode, problem: Opt
     visit.page_with(status, &template, &Needs::default())
 }
 
-fn problem(texts: &Messages, changed: Changed) -> String {
+fn problem(theme: &Theme, changed: Changed) -> String {
+    let texts = &theme.messages;
     match changed {
         Changed::WrongPassword => texts.password.wrong.to_string(),
-        Changed::Unfit(unfit) => unfit_text(texts, unfit).to_owned(),
+        Changed::Unfit(unfit) => unfit_text(theme, unfit).to_owned(),
         Changed::Wait(seconds) => texts.password.wait.fill("time", &moment::span(seconds)),
         Changed::Busy => texts.password.busy.to_string(),
         Changed::Done | Changed::Nothing | Changed::WrongCode | Changed::Refused(_) | Changed::LastFactor => {
@@ -78,9 +79,10 @@ fn problem(texts: &Messages, changed: Changed) -> String {
 }
 
 /// Why a password may not be chosen.
-pub(super) fn unfit_text(texts: &Messages, unfit: Unfit) -> &str {
+pub(super) fn unfit_text(theme: &Theme, unfit: Unfit) -> &str {
+    let texts = &theme.messages;
     match unfit {
-        Unfit::TooShort => texts.password.too_short.as_str(),
+        Unfit::TooShort => &theme.password_too_short,
         Unfit::TooLong => texts.password.too_long.as_str(),
         Unfit::Common => texts.password.common.as_str(),
         Unfit::Name => texts.password.is_name.as_str(),

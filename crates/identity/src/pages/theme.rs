@@ -56,6 +56,10 @@ pub(crate) struct Asset {
 pub(crate) struct Theme {
     pub(crate) messages: Messages,
     pub(crate) brand: String,
+    /// Fewest characters of a new password, and the texts that name them.
+    pub(crate) password_minimum: String,
+    pub(crate) password_rules: String,
+    pub(crate) password_too_short: String,
     pub(crate) style: Asset,
     pub(crate) script: Asset,
     pub(crate) own_style: Option<Asset>,
@@ -81,7 +85,11 @@ impl Theme {
         let logo = file("logo.svg")?.map(|svg| Asset::new("/assets/logo.svg", "image/svg+xml", svg));
         let style = include_bytes!("../../assets/style.css").to_vec();
         let script = include_bytes!("../../assets/passkey.js").to_vec();
+        let password_minimum = settings.password_minimum.to_string();
         Ok(Self {
+            password_rules: messages.password.rules.fill("count", &password_minimum),
+            password_too_short: messages.password.too_short.fill("count", &password_minimum),
+            password_minimum,
             messages,
             brand,
             style: Asset::new("/assets/style.css", "text/css; charset=utf-8", style),

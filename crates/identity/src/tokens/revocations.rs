@@ -106,12 +106,22 @@ impl Revocations {
         self.epoch.fetch_add(1, Ordering::Release);
     }
 
-    /// Puts what the database holds in the place of all marks.
-    pub(crate) fn replace(&self, all: Vec<(Subject, Mark)>) {
-        let all: HashMap<_, _> = all.into_iter().collect();
+    /// Adds what the database held when it was read, and forgets what has expired. What was added since then stays: a mark
+    /// only ever goes with time.
+    pub(crate) fn merge(&self, all: Vec<(Subject, Mark)>, now: u64) {
         let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
-        if *marks != all {
-            *marks = all;
+        marks.retain(|_, mark| mark.expires > now);
+        let mut moved = false;
+        for (subject, mark) in all {
+            let known = marks.get(&subject).copied();
+            let most = known.map_or(mark, |known| Mark {
+                until: known.until.max(mark.until),
+                expires: known.expires.max(mark.expires),
+            });
+            moved |= known != Some(most);
+            marks.insert(subject, most);
+        }
+        if moved {
             self.epoch.fetch_add(1, Ordering::Release);
         }
     }
@@ -157,6 +167,21 @@ mod tests {
             assert!(!revocations.is_revoked(&claims(101)), "{subject:?}");
             assert_ne!(revocations.epoch(), before);
         }
+    }
+
+    #[test]
+    fn what_was_added_while_the_database_was_read_stays_until_it_expires() {
+        let revocations = Revocations::default();
+        let mark = Mark { until: 100, expires: 1_000 };
+        revocations.add(Subject::Token("t".into()), mark);
+        let before = revocations.epoch();
+        revocations.merge(Vec::new(), 999);
+        assert!(revocations.is_revoked(&claims(100)));
+        assert_eq!(revocations.epoch(), before);
+        revocations.merge(vec![(Subject::Grant("g".into()), mark)], 999);
+        assert_ne!(revocations.epoch(), before, "whoever caches looks again");
+        revocations.merge(Vec::new(), 1_000);
+        assert!(!revocations.is_revoked(&claims(100)), "no such token is valid any more");
     }
 
     #[test]
