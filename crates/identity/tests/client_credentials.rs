@@ -166,7 +166,7 @@ async fn the_fapi_profile_takes_no_secrets_and_binds_every_token() {
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
     assert_eq!(server.client_credentials(&client, &secret, &[]).await.error().1, "invalid_client");
     let (public, _) =
-        server.client(ClientKind::Native, |client| drop(client.grants.insert(identity::GrantType::DeviceCode))).await;
+        server.client(ClientKind::Native, |client| client.grants.extend([identity::GrantType::DeviceCode])).await;
     let answer = server.post("/oauth2/device", &[("client_id", &public.id.0)]).await;
     assert_eq!(answer.error().1, "invalid_client", "nor clients that prove nothing");
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
