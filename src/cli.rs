@@ -221,6 +221,28 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Change what a key may do; its text and its expiry stay
+    #[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
+    Update {
+        #[command(flatten)]
+        server: Server,
+        /// Id of the key, as `key list` shows it
+        id: String,
+        /// A scope that it carries from now on, instead of those it has; may be given more than once
+        #[arg(long = "scope", value_name = "SCOPE", group = "change")]
+        scopes: Vec<String>,
+        /// Take all its scopes
+        #[arg(long, conflicts_with = "scopes", group = "change")]
+        no_scopes: bool,
+        /// A role that it has from now on, instead of those it has; may be given more than once
+        #[arg(long = "role", value_name = "ROLE", group = "change")]
+        roles: Vec<String>,
+        /// Take all its roles
+        #[arg(long, conflicts_with = "roles", group = "change")]
+        no_roles: bool,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Revoke a key at once and for ever
     Revoke {
         #[command(flatten)]

@@ -39,6 +39,12 @@ pub(crate) enum Request {
         id: KeyId,
         grace: u64,
     },
+    /// What is `None` stays as it is.
+    ChangeKey {
+        id: KeyId,
+        scopes: Option<Vec<String>>,
+        roles: Option<Vec<String>>,
+    },
     RevokeKey {
         id: KeyId,
     },
@@ -70,6 +76,9 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     Made {
         key: String,
+        record: KeyRecord,
+    },
+    Changed {
         record: KeyRecord,
     },
     Revoked {

@@ -23,6 +23,11 @@ pub(crate) fn run(command: KeyCommand) -> Outcome {
         KeyCommand::Roll { server, id, grace, output } => {
             (server, Request::RollKey { id: KeyId(id), grace: grace.as_secs() }, output.format)
         }
+        KeyCommand::Update { server, id, scopes, no_scopes, roles, no_roles, output } => {
+            let replaced = |new: Vec<String>, none: bool| (none || !new.is_empty()).then_some(new);
+            let (scopes, roles) = (replaced(scopes, no_scopes), replaced(roles, no_roles));
+            (server, Request::ChangeKey { id: KeyId(id), scopes, roles }, output.format)
+        }
         KeyCommand::Revoke { server, id, output } => (server, Request::RevokeKey { id: KeyId(id) }, output.format),
     };
     let answer = control::ask(&control::data(server)?, &request)?;
@@ -39,7 +44,12 @@ fn show(answer: Answer, format: Format) -> Result<(), Failure> {
             eprintln!("{} expires {}. The key is shown only this once.", record.id, output::rfc3339(record.expires));
             Ok(())
         }
-        (Answer::Revoked { record }, Format::Json) => output::print_json(&json!({ "record": record })),
+        (Answer::Changed { record } | Answer::Revoked { record }, Format::Json) => output::print_json(&json!({ "record": record })),
+        (Answer::Changed { record }, Format::Table) => {
+            let (scopes, roles) = (record.scopes.join(" "), record.roles.join(" "));
+            eprintln!("{} has the scopes [{scopes}] and the roles [{roles}]", record.id);
+            Ok(())
+        }
         (Answer::Revoked { record }, Format::Table) => {
             eprintln!("{} is revoked", record.id);
             Ok(())

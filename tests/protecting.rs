@@ -105,6 +105,24 @@ fn a_rolled_key_serves_through_its_grace_and_no_longer() {
 }
 
 #[test]
+fn what_a_key_may_do_changes_at_once_and_its_text_stays() {
+    let gate = Gate::start();
+    let (id, key) = gate.key("orders:read");
+    let status = || gate.get("/orders/1", &[&format!("X-API-Key: {key}")]).status;
+    assert_eq!(status(), 200);
+    let update = |more: &[&str]| gate.command(&[&["key", "update", &id, "-o", "json"], more].concat());
+    let changed: Value = serde_json::from_slice(&update(&["--no-scopes", "--role", "auditor"]).stdout).unwrap();
+    assert_eq!(changed["record"]["roles"], serde_json::json!(["auditor"]));
+    assert_eq!((status(), &changed["record"]["scopes"]), (403, &serde_json::json!([])));
+    assert!(update(&["--scope", "orders:read"]).status.success());
+    assert_eq!(status(), 200);
+    assert!(!update(&[]).status.success(), "there is nothing to change");
+    assert!(gate.command(&["key", "revoke", &id]).status.success());
+    let late = update(&["--scope", "orders:read"]);
+    assert!(!late.status.success() && String::from_utf8_lossy(&late.stderr).contains("expired or revoked"));
+}
+
+#[test]
 fn the_list_of_keys_tells_when_one_was_last_used_and_never_the_key() {
     let gate = Gate::start();
     let (id, key) = gate.key("orders:read");

@@ -28,6 +28,7 @@ pub(crate) fn ask(data: &Path, request: &Request) -> Result<Answer, Failure> {
         Answer::Failed { message } => Err(Failure::Refused(message)),
         Answer::Denied { message } => Err(Failure::NotAuthenticated(message)),
         answer @ (Answer::Made { .. }
+        | Answer::Changed { .. }
         | Answer::Revoked { .. }
         | Answer::Keys { .. }
         | Answer::Reloaded

@@ -3,7 +3,7 @@
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use gateway::{Inventory, Position, Recent, Story};
-use store::{KeyId, NewKey, StoreError};
+use store::{KeyChange, KeyId, NewKey, StoreError};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
@@ -109,6 +109,13 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
             let (key, record) = made?;
             log(user, "rolled", &id);
             Ok(Answer::Made { key: key.expose().to_owned(), record })
+        }
+        Request::ChangeKey { id, scopes, roles } => {
+            let changed = keys.store().change_key(&id, KeyChange { scopes, roles }, now()).await;
+            keys.invalidate();
+            let record = changed?;
+            log(user, "changed", &id);
+            Ok(Answer::Changed { record })
         }
         Request::RevokeKey { id } => {
             let revoked = keys.store().revoke_key(&id, now()).await;

@@ -9,6 +9,7 @@ mod cors;
 mod files;
 mod global;
 mod health;
+mod held_bodies;
 mod identity;
 mod issuers;
 mod limits;
@@ -142,6 +143,7 @@ pub(crate) fn file(cx: &Context, root: &Node) -> Option<Config> {
     let monitoring = global::monitoring(cx, root.get("monitoring"));
     let workers = root.get("workers").and_then(|node| global::workers(cx, node));
     let (listeners, apis, policies) = (listeners?, apis?, policies?);
+    held_bodies::check(cx, root.get("limits"), &limits, &apis);
     let shared_limits = match shared_limits {
         None => None,
         Some(shared) => Some(shared?),

@@ -64,9 +64,11 @@ fn the_examples_load_as_written() {
 }
 
 #[test]
-fn catch_alls_that_are_laxer_than_what_they_nearly_have_are_warned_of() {
+fn what_runs_but_may_not_mean_what_it_says_is_warned_of() {
     let config = load("tests/warned", "lax_catch_all.yaml", folder().path()).unwrap();
     insta::assert_snapshot!("lax_catch_all", config.warnings.expect("warnings").render(false, 100));
+    let config = load("tests/warned", "body_past_budget.yaml", folder().path()).unwrap();
+    insta::assert_snapshot!("body_past_budget", config.warnings.expect("warnings").render(false, 100));
     for name in ["beginner.yaml", "full.yaml"] {
         let warnings = load("examples", name, folder().path()).unwrap().warnings;
         assert!(warnings.is_none(), "{}", warnings.unwrap());

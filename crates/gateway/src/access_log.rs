@@ -14,7 +14,7 @@ use std::{
 
 use ::contract::Difference;
 use config::AccessLog;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
@@ -225,13 +225,13 @@ struct Contract<'a> {
 
 impl Record {
     /// Begins with the request's first stage.
-    pub(crate) fn begin<B>(gate: &Arc<Gate>, peer: &Arc<Peer>, request: &Request<B>) -> Box<Self> {
+    pub(crate) fn begin(gate: &Arc<Gate>, peer: &Arc<Peer>, method: &Method, headers: &HeaderMap) -> Box<Self> {
         peer.pulse.request_began();
         let request_id = gate.ids.next();
         let started = Instant::now();
         let tracer = gate.snapshot.tracer.as_ref();
         let place = tracer.map(|tracer| {
-            let told = Some(request.headers()).filter(|_| gate.snapshot.continues_trace(peer));
+            let told = Some(headers).filter(|_| gate.snapshot.continues_trace(peer));
             Box::new(tracer.place(told, &request_id))
         });
         Box::new(Self {
@@ -240,7 +240,7 @@ impl Record {
             peer: Arc::clone(peer),
             started,
             now: started,
-            method: request.method().clone(),
+            method: method.clone(),
             path: None,
             host: None,
             route: None,

@@ -24,6 +24,7 @@ use tokio::{
 
 use crate::{
     access_log::Record,
+    listen::Pull,
     upstream::{Broken, PooledBody},
 };
 
@@ -61,14 +62,54 @@ impl BodyFault {
 /// What is read, and for how long, of a request body that nobody wants: so that its sender gets to see the answer
 /// (RFC 9112 §9.6: closing on unread data resets the connection, and the answer is lost with it; a reset stream of
 /// HTTP/2 is no better for clients that stop reading there).
-const DRAIN_BYTES: usize = 4 * 1024 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// A request's body as its connection gives it.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Nothing,
+    /// The connection itself reads the rest of a body that nobody wants.
+    Http1(Pull),
+    Http2(Incoming),
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match &mut *self {
+            Self::Nothing => Poll::Ready(None),
+            Self::Http1(pull) => Pin::new(pull).poll_frame(cx),
+            Self::Http2(incoming) => {
+                Pin::new(incoming).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(|_| BodyFault::Broke)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Http1(pull) => pull.is_end_stream(),
+            Self::Http2(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Nothing => SizeHint::with_exact(0),
+            Self::Http1(pull) => pull.size_hint(),
+            Self::Http2(incoming) => incoming.size_hint(),
+        }
+    }
+}
 
 /// A request body: counted against its route's limit, timed, without trailers.
 #[derive(Debug)]
 pub(crate) struct Inbound {
-    /// `None` once it is being drained.
-    inner: Option<Incoming>,
+    inner: Received,
+    /// A stream that waits for 100 (Continue) sends nothing that could be drained.
     drained: bool,
     left: u64,
     received: u64,
@@ -89,15 +130,14 @@ struct Pace {
 
 impl Inbound {
     /// The body of a request; nothing of it may pass until its route is known.
-    pub(crate) fn of(parts: &http::request::Parts, inner: Incoming) -> Self {
-        // A client that waits for 100 (Continue) sends nothing.
+    pub(crate) fn of(parts: &http::request::Parts, inner: Received) -> Self {
         let drained = !parts.headers.contains_key(header::EXPECT);
-        Self { inner: Some(inner), drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
+        Self { inner, drained, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
     }
 
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { inner: None, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
+        Self { inner: Received::Nothing, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
     }
 
     /// A body that was read whole.
@@ -157,8 +197,7 @@ impl Body for Inbound {
             self.end();
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
-        let polled = Pin::new(inner).poll_frame(cx);
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
         if polled.is_pending() {
             return match self.poll_pace(cx) {
                 Ok(()) => Poll::Pending,
@@ -169,8 +208,7 @@ impl Body for Inbound {
             self.end();
             return Poll::Ready(None);
         };
-        let frame = frame.map_err(|_| BodyFault::Broke)?;
-        let Ok(data) = frame.into_data() else {
+        let Ok(data) = frame?.into_data() else {
             // Trailers could name fields that were decided upon already; they end here.
             self.end();
             return Poll::Ready(None);
@@ -185,14 +223,14 @@ impl Body for Inbound {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_none() && self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.held.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         if let Some(bytes) = &self.held {
             return SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         }
-        self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        self.inner.size_hint()
     }
 }
 
@@ -202,8 +240,11 @@ impl Drop for Inbound {
             // A body whose length is reached is not asked for its end.
             self.end();
         }
-        let Some(rest) = self.inner.take().filter(|inner| self.drained && !inner.is_end_stream()) else { return };
-        if let Ok(runtime) = Handle::try_current() {
+        if let Received::Http2(rest) = std::mem::replace(&mut self.inner, Received::Nothing)
+            && self.drained
+            && !rest.is_end_stream()
+            && let Ok(runtime) = Handle::try_current()
+        {
             runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(rest)));
         }
     }

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Response, header, request::Parts};
 use serde_json::json;
 
 use crate::{
@@ -117,8 +117,8 @@ impl IdentitySigner {
 }
 
 /// Whether a request asks for the public key.
-pub(crate) fn is_key_request<B>(request: &Request<B>) -> bool {
-    request.uri().path() == KEYS_PATH && matches!(*request.method(), Method::GET | Method::HEAD)
+pub(crate) fn is_key_request(parts: &Parts) -> bool {
+    parts.uri.path() == KEYS_PATH && matches!(parts.method, Method::GET | Method::HEAD)
 }
 
 fn write_private(path: &Path, der: &[u8]) -> std::io::Result<()> {

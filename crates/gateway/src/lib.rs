@@ -15,6 +15,7 @@ mod dress;
 mod forward;
 mod gate;
 mod held;
+mod http1;
 mod identity_token;
 mod inventory;
 pub(crate) mod issuer;

@@ -3,14 +3,13 @@
 use std::{convert::Infallible, sync::Arc};
 
 use config::Serves;
-use http::{Request, Response};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Response, request::Parts};
 
 use crate::{
     access_log::Record,
     authenticate::{self, Identified},
     authorize::{Authorized, authorize},
-    body::Outbound,
+    body::{Outbound, Received},
     canonical::Canonical,
     contract,
     cors::{Preflight, Reader},
@@ -18,7 +17,7 @@ use crate::{
     forward::forward,
     gate::Gate,
     identity_token, limit,
-    listen::{self, Peer},
+    listen::{self, Peer, Switch},
     policies,
     recent::Stage,
     refusal::Refusal,
@@ -32,12 +31,24 @@ use crate::{
 pub(crate) fn handle(
     gate: Arc<Gate>,
     peer: Arc<Peer>,
-    request: Request<Incoming>,
+    parts: Parts,
+    body: Received,
+    switch: Option<Switch>,
 ) -> impl Future<Output = Result<Response<Outbound>, Infallible>> {
-    let record = Record::begin(&gate, &peer, &request);
-    let asks_for_key = identity_token::is_key_request(&request);
-    let canonical = Canonical::from_wire(request, &gate.snapshot.limits, gate.snapshot.sources.key_prefix);
+    let record = Record::begin(&gate, &peer, &parts.method, &parts.headers);
+    let asks_for_key = identity_token::is_key_request(&parts);
+    let snapshot = &gate.snapshot;
+    let canonical = Canonical::from_wire(parts, body, switch, &snapshot.limits, snapshot.sources.key_prefix);
     answer(gate, peer, record, asks_for_key, canonical)
+}
+
+/// Answers what could not be read as a request.
+pub(crate) fn refuse_head(gate: &Arc<Gate>, peer: &Arc<Peer>, refusal: Refusal) -> Response<Outbound> {
+    // Nothing that was sent is taken for anything; in the log, the method is a dash.
+    let unread = Method::from_bytes(b"-").unwrap_or(Method::GET);
+    let mut record = Record::begin(gate, peer, &unread, &HeaderMap::new());
+    let answer = dress(refuse(&mut record, refusal), Exposure::Private);
+    record.attach(answer)
 }
 
 async fn answer(
@@ -171,7 +182,7 @@ mod tests {
     /// A future is moved as a whole when its request begins, and hundreds of them compete for the cache.
     #[test]
     fn what_a_request_carries_on_its_way_is_small() {
-        fn size<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        fn size<A, B, C, D, E, F>(_: impl FnOnce(A, B, C, D, E) -> F) -> usize {
             size_of::<F>()
         }
         let size = size(handle);

@@ -22,6 +22,8 @@ use crate::{
 /// Why a request is not forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
+    /// What was sent is no request that has one meaning. With what is wrong, for the log only.
+    Malformed(&'static str),
     BadTarget,
     BadFieldName,
     RepeatedField,
@@ -169,6 +171,7 @@ impl Refusal {
     /// What the code means.
     pub(crate) fn entry(&self) -> &'static Entry {
         match self {
+            Self::Malformed(_) => &refusals::MALFORMED,
             Self::BadTarget => &refusals::BAD_TARGET,
             Self::BadFieldName => &refusals::BAD_FIELD_NAME,
             Self::RepeatedField => &refusals::REPEATED_FIELD,
@@ -223,7 +226,8 @@ impl Refusal {
     /// The failed check, where a code covers several.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
-            Self::BadToken(reason)
+            Self::Malformed(reason)
+            | Self::BadToken(reason)
             | Self::UpstreamUnreachable(reason)
             | Self::UpstreamBroke(reason)
             | Self::AmbiguousJson(reason)
@@ -308,7 +312,7 @@ impl Refusal {
                 insert(headers, header::CONNECTION, Ok::<_, http::Error>(close));
             }
             // What follows on the connection has no certain beginning. HTTP/2 drops the field, and needs none.
-            Self::BadFraming => insert(headers, header::CONNECTION, Ok::<_, http::Error>(close)),
+            Self::Malformed(_) | Self::BadFraming => insert(headers, header::CONNECTION, Ok::<_, http::Error>(close)),
             Self::IssuerUnavailable | Self::KeysUnavailable => {
                 insert(headers, header::RETRY_AFTER, Ok::<_, http::Error>(retry));
             }

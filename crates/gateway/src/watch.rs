@@ -8,12 +8,16 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use arc_swap::ArcSwap;
 use tokio::{sync::Notify, time::Instant};
 
 /// Wall time for tokens, in Unix seconds. A clock before 1970 is 0, and no token is valid then.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+/// A date as HTTP writes it (RFC 9110 §5.6.7).
+pub(crate) type Date = [u8; 29];
 
 /// Coarse monotonic time for connections, and wall time for what is recorded.
 #[derive(Debug)]
@@ -22,11 +26,14 @@ pub(crate) struct Clock {
     seconds: AtomicU64,
     /// Nanoseconds between 1970 and the start by the wall clock, as of the last sweep: it may be set meanwhile.
     epoch: AtomicU64,
+    /// As of the last sweep.
+    date: ArcSwap<Date>,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let clock = Self { started: Instant::now(), seconds: AtomicU64::new(0), epoch: AtomicU64::new(0) };
+        let (seconds, epoch) = (AtomicU64::new(0), AtomicU64::new(0));
+        let clock = Self { started: Instant::now(), seconds, epoch, date: ArcSwap::from_pointee([b' '; 29]) };
         clock.tick();
         clock
     }
@@ -38,6 +45,11 @@ impl Clock {
         Duration::from_nanos(nanoseconds).as_secs_f64()
     }
 
+    /// The date for answers, written once a second.
+    pub(crate) fn date(&self) -> Date {
+        **self.date.load()
+    }
+
     /// Seconds since the worker started, as of the last sweep.
     fn coarse(&self) -> u64 {
         self.seconds.load(Ordering::Relaxed)
@@ -46,7 +58,11 @@ impl Clock {
     fn tick(&self) {
         let elapsed = self.started.elapsed();
         self.seconds.store(elapsed.as_secs(), Ordering::Relaxed);
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now();
+        if let Ok(date) = Date::try_from(httpdate::fmt_http_date(now).as_bytes()) {
+            self.date.store(Arc::new(date));
+        }
+        let wall = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.epoch.store(nanoseconds(wall.saturating_sub(elapsed)), Ordering::Relaxed);
     }
 }

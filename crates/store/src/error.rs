@@ -35,7 +35,7 @@ pub enum StoreError {
     /// There is no such key.
     #[error("there is no key {0}; `portcullis key list` shows them all")]
     UnknownKey(KeyId),
-    /// The key has expired or was revoked, so it cannot be rolled.
+    /// The key has expired or was revoked, so it cannot be rolled or changed.
     #[error("key {0} is expired or revoked; create a new one instead")]
     NotLive(KeyId),
     /// The owner or the name is empty, too long or holds control characters.

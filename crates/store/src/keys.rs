@@ -7,7 +7,7 @@ use sqlx::{Sqlite, Transaction};
 use crate::{
     api_key::{ApiKey, KeyDigest},
     error::StoreError,
-    record::{KeyId, KeyRecord, NewKey},
+    record::{KeyChange, KeyId, KeyRecord, NewKey},
     sqlite::Store,
 };
 
@@ -38,6 +38,24 @@ impl Store {
         let revoke = "UPDATE api_key SET revoked = coalesce(revoked, $2) WHERE id = $1";
         sqlx::query(revoke).bind(&id.0).bind(seconds(now)?).execute(&mut *write).await?;
         let record = load(&mut write, id).await?;
+        count_change(&mut write).await?;
+        write.commit().await?;
+        Ok(record)
+    }
+
+    /// Changes what a live key may do. Durable when it returns.
+    pub async fn change_key(&self, id: &KeyId, change: KeyChange, now: u64) -> Result<KeyRecord, StoreError> {
+        change.check()?;
+        let mut write = self.write().await?;
+        let mut record = load(&mut write, id).await?;
+        if !record.is_live(now) {
+            return Err(StoreError::NotLive(id.clone()));
+        }
+        record.scopes = change.scopes.unwrap_or(record.scopes);
+        record.roles = change.roles.unwrap_or(record.roles);
+        let update = "UPDATE api_key SET scopes = $2, roles = $3 WHERE id = $1";
+        let (scopes, roles) = (record.scopes.join(" "), record.roles.join(" "));
+        sqlx::query(update).bind(&id.0).bind(scopes).bind(roles).execute(&mut *write).await?;
         count_change(&mut write).await?;
         write.commit().await?;
         Ok(record)
@@ -78,7 +96,7 @@ impl Store {
         Ok(())
     }
 
-    /// A number that differs after any revocation, roll or change of expiry, by this process or another one.
+    /// A number that differs after any revocation, roll or change, by this process or another one.
     pub async fn change_counter(&self) -> Result<u64, StoreError> {
         let counter: i64 =
             sqlx::query_scalar("SELECT counter FROM key_change WHERE only = 1").fetch_one(&self.pool).await?;

@@ -19,5 +19,5 @@ mod sqlite;
 pub mod token_text;
 
 pub use error::StoreError;
-pub use record::{DEFAULT_LIFETIME, KeyId, KeyRecord, MAX_LIFETIME, NewKey};
+pub use record::{DEFAULT_LIFETIME, KeyChange, KeyId, KeyRecord, MAX_LIFETIME, NewKey};
 pub use sqlite::{Store, open_database};

@@ -67,12 +67,8 @@ impl NewKey {
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         check_label("owner", &self.owner)?;
         check_label("name", &self.name)?;
-        if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
-            return Err(StoreError::InvalidScope(scope.escape_default().to_string()));
-        }
-        if let Some(role) = self.roles.iter().find(|role| !is_role(role)) {
-            return Err(StoreError::InvalidRole(role.escape_default().to_string()));
-        }
+        check_scopes(&self.scopes)?;
+        check_roles(&self.roles)?;
         if let Some(tenant) = &self.tenant {
             check_label("tenant", tenant)?;
         }
@@ -80,6 +76,22 @@ impl NewKey {
             return Err(StoreError::InvalidLifetime { max_days: MAX_LIFETIME.as_secs() / DAY });
         }
         Ok(())
+    }
+}
+
+/// What becomes of a key that stays the same text. What is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyChange {
+    /// Scope tokens that replace those it has.
+    pub scopes: Option<Vec<String>>,
+    /// Roles that replace those it has.
+    pub roles: Option<Vec<String>>,
+}
+
+impl KeyChange {
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        check_scopes(self.scopes.as_deref().unwrap_or_default())?;
+        check_roles(self.roles.as_deref().unwrap_or_default())
     }
 }
 
@@ -113,6 +125,20 @@ impl KeyRecord {
     /// clock says.
     pub fn is_live(&self, now: u64) -> bool {
         self.revoked.is_none() && now < self.expires
+    }
+}
+
+fn check_scopes(scopes: &[String]) -> Result<(), StoreError> {
+    match scopes.iter().find(|scope| !is_scope(scope)) {
+        Some(scope) => Err(StoreError::InvalidScope(scope.escape_default().to_string())),
+        None => Ok(()),
+    }
+}
+
+fn check_roles(roles: &[String]) -> Result<(), StoreError> {
+    match roles.iter().find(|role| !is_role(role)) {
+        Some(role) => Err(StoreError::InvalidRole(role.escape_default().to_string())),
+        None => Ok(()),
     }
 }
 

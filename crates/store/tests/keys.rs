@@ -3,7 +3,7 @@
 
 use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use store::{DEFAULT_LIFETIME, KeyId, NewKey, Store, StoreError};
+use store::{DEFAULT_LIFETIME, KeyChange, KeyId, NewKey, Store, StoreError};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -48,6 +48,22 @@ async fn a_revocation_is_seen_by_another_process_without_a_close() {
     assert_eq!(seen.revoked, Some(NOW + 1));
     assert!(!seen.is_live(NOW));
     assert_ne!(other.change_counter().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_change_replaces_what_it_names_and_counts_for_other_processes() {
+    let (_dir, store) = open().await;
+    let (key, record) = store.create_key(orders(), NOW).await.unwrap();
+    let before = store.change_counter().await.unwrap();
+    let roles = KeyChange { roles: Some(vec!["auditor".into()]), ..KeyChange::default() };
+    let changed = store.change_key(&record.id, roles, NOW + 1).await.unwrap();
+    assert_eq!((&changed.scopes, changed.roles.as_slice()), (&record.scopes, &["auditor".to_owned()][..]));
+    assert_eq!(store.find_key(&key.digest()).await.unwrap().unwrap(), changed);
+    assert_ne!(store.change_counter().await.unwrap(), before);
+    let bad = KeyChange { scopes: Some(vec!["a b".into()]), ..KeyChange::default() };
+    assert!(matches!(store.change_key(&record.id, bad, NOW).await, Err(StoreError::InvalidScope(_))));
+    let late = store.change_key(&record.id, KeyChange::default(), record.expires).await;
+    assert!(matches!(late, Err(StoreError::NotLive(_))));
 }
 
 #[tokio::test]

@@ -119,6 +119,16 @@ pub static TWO_CREDENTIALS: Entry = Entry {
     operator: "A request that carries an API key and a token, or two tokens, is refused rather than one of them chosen.",
 };
 
+/// Not a request.
+pub static MALFORMED: Entry = Entry {
+    id: "PC-0114",
+    status: Some(400),
+    title: "Not a request",
+    caller: "Send a request of HTTP/1.1 whose lines end in CR LF, with one length or chunked coding.",
+    operator: "What a client sent has two readings, or none (RFC 9112). The log names what is wrong as `reason`; the \
+               method is `-`, as nothing of it was taken for a request. The connection is closed.",
+};
+
 /// Credential required.
 pub static NO_CREDENTIAL: Entry = Entry {
     id: "PC-0201",
@@ -454,6 +464,7 @@ pub static ALL: &[&Entry] = &[
     &BODY_TOO_SLOW,
     &BAD_FRAMING,
     &TWO_CREDENTIALS,
+    &MALFORMED,
     &NO_CREDENTIAL,
     &BAD_API_KEY,
     &BAD_TOKEN,

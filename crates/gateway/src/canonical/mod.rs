@@ -4,12 +4,17 @@ mod fields;
 mod host;
 mod path;
 
-use http::{HeaderMap, Method, Request, header, request::Parts, uri::PathAndQuery};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, header, request::Parts, uri::PathAndQuery};
 
 pub use path::{CanonicalPath, NotCanonical};
 
-use crate::{body::Inbound, gate::Limits, refusal::Refusal, tunnel::Wish};
+use crate::{
+    body::{Inbound, Received},
+    gate::Limits,
+    listen::Switch,
+    refusal::Refusal,
+    tunnel::Wish,
+};
 pub(crate) use fields::{is_stripped, strip_for_upstream};
 use host::port_of;
 pub(crate) use host::{Host, host_of};
@@ -35,12 +40,16 @@ pub(crate) struct Canonical {
 impl Canonical {
     /// Brings a request into canonical form, or refuses it (400, 414, 431).
     pub(crate) fn from_wire(
-        request: Request<Incoming>,
+        parts: Parts,
+        body: Received,
+        switch: Option<Switch>,
         limits: &Limits,
         key_prefix: &str,
     ) -> Result<Box<Self>, Refusal> {
-        let (parts, body) = request.into_parts();
-        Self::from_head(parts, |parts| Inbound::of(parts, body), limits, key_prefix)
+        let wish = switch.map(Wish::new);
+        let mut canonical = Self::from_head(parts, |parts| Inbound::of(parts, body), limits, key_prefix)?;
+        canonical.wish = wish;
+        Ok(canonical)
     }
 
     /// The same, with a body that is taken once its framing is known to be sound.
@@ -52,7 +61,6 @@ impl Canonical {
     ) -> Result<Box<Self>, Refusal> {
         fields::check_framing(&parts.headers)?;
         let body = body(&parts);
-        let wish = Wish::of(&mut parts);
         let wire = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
         if wire.len() > limits.target_bytes {
             return Err(Refusal::TargetTooLong);
@@ -78,7 +86,7 @@ impl Canonical {
         };
         // Boxed once, because the stages hand it on by value.
         let Parts { method, headers, .. } = parts;
-        Ok(Box::new(Self { method, host, port, path, target, headers, body, wish, is_again: false }))
+        Ok(Box::new(Self { method, host, port, path, target, headers, body, wish: None, is_again: false }))
     }
 
     /// The same head again, to decide over once more.
@@ -125,7 +133,7 @@ fn carries_credential(query: &str, key_prefix: &str) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use http::Uri;
+    use http::{Request, Uri};
 
     use super::*;
 

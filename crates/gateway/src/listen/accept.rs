@@ -199,7 +199,6 @@ impl Arrival {
             certificate,
             leaf,
             pulse,
-            tunnel: Arc::default(),
             current,
             _place: place,
         }))

@@ -2,22 +2,29 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use hyper::{
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     sync::watch,
 };
 
-use super::{Peer, aside::Aside, frames::Frames, strict::Strict};
+use super::{
+    Peer,
+    aside::Aside,
+    frames::Frames,
+    http1::{self, HeadLimits},
+};
 use crate::{
+    body::Received,
     pipeline,
     stream::{Begun, Watched},
     watch::Pulse,
@@ -58,9 +65,15 @@ impl From<&config::GlobalLimits> for HttpLimits {
     }
 }
 
+impl HttpLimits {
+    fn head(&self) -> HeadLimits {
+        HeadLimits { fields: self.header_count, field_bytes: self.header_bytes, target_bytes: self.target_bytes }
+    }
+}
+
 /// Waits for the first byte: a connection that says nothing yet is not worth the buffers of one that does. Clients of
 /// HTTP/2 send their preface first too (RFC 9113 §3.4).
-async fn begun<S: AsyncRead + Unpin>(mut stream: Box<S>, pulse: &Pulse, stop: &mut Stop) -> Option<Begun<Box<S>>> {
+async fn first_byte<S: AsyncRead + Unpin>(stream: &mut S, pulse: &Pulse, stop: &mut Stop) -> Option<u8> {
     let mut first = [0];
     let begun = tokio::select! {
         begun = stream.read(&mut first) => matches!(begun, Ok(1..)),
@@ -72,42 +85,37 @@ async fn begun<S: AsyncRead + Unpin>(mut stream: Box<S>, pulse: &Pulse, stop: &m
     }
     pulse.read();
     let [first] = first;
-    Some(Begun::new(first, stream))
+    Some(first)
 }
 
 /// Serves HTTP/1.1 on a connection until it ends, expires, or `stop` turns true and its requests are done.
-pub(super) async fn serve_http1<S>(peer: Arc<Peer>, stream: Box<S>, limits: HttpLimits, mut stop: Stop)
+pub(super) async fn serve_http1<S>(peer: Arc<Peer>, mut stream: Box<S>, limits: HttpLimits, mut stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&peer.pulse);
-    let Some(stream) = begun(stream, &pulse, &mut stop).await else { return };
+    let Some(first) = first_byte(&mut stream, &pulse, &mut stop).await else { return };
     let stream = Watched::new(stream, Arc::clone(&pulse));
-    let io = TokioIo::new(Strict::new(stream, Arc::clone(&peer.tunnel)));
-    // Boxed, as the library keeps room for one on idle connections too.
-    let service =
-        service_fn(move |request| Box::pin(pipeline::handle(peer.current.gate(), Arc::clone(&peer), request)));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .half_close(false)
-        .header_read_timeout(None)
-        .max_headers(limits.header_count)
-        .max_buf_size(limits.header_bytes + limits.target_bytes + 1024)
-        .serve_connection(io, service)
-        .with_upgrades();
-    let shut_down = http1::UpgradeableConnection::graceful_shutdown;
-    until_done(Box::pin(connection), &pulse, left(&mut stop, LINGER), shut_down).await;
+    let leaving = Arc::new(AtomicBool::new(false));
+    let connection = http1::serve(peer, first, stream, limits.head(), Arc::clone(&leaving));
+    // Polled again right away, it sees that no other request is waited for.
+    let leave = |_: Pin<&mut _>| leaving.store(true, Ordering::Relaxed);
+    until_done(Box::pin(connection), &pulse, left(&mut stop, LINGER), leave).await;
 }
 
 /// Serves HTTP/2 on a connection until it ends, expires, or `stop` turns true and its requests are done.
-pub(super) async fn serve_http2<S>(peer: Arc<Peer>, stream: Box<S>, limits: HttpLimits, mut stop: Stop)
+pub(super) async fn serve_http2<S>(peer: Arc<Peer>, mut stream: Box<S>, limits: HttpLimits, mut stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pulse = Arc::clone(&peer.pulse);
-    let Some(stream) = begun(stream, &pulse, &mut stop).await else { return };
+    let Some(first) = first_byte(&mut stream, &pulse, &mut stop).await else { return };
+    let stream = Begun::new(first, stream);
     let io = TokioIo::new(Frames::new(Watched::new(stream, Arc::clone(&pulse))));
-    let service = service_fn(move |request| pipeline::handle(peer.current.gate(), Arc::clone(&peer), request));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (parts, body) = request.into_parts();
+        pipeline::handle(peer.current.gate(), Arc::clone(&peer), parts, Received::Http2(body), None)
+    });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)

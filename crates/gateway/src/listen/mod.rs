@@ -7,14 +7,13 @@ mod census;
 mod client_chain;
 mod connection;
 mod frames;
-mod framing;
+mod http1;
 mod proxy_header;
-mod strict;
 mod tls;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
 };
 
 use aws_lc_rs::digest;
@@ -25,9 +24,8 @@ use rustls_pki_types::CertificateDer;
 pub(crate) use accept::{Entrance, bind, serve, share};
 pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
-pub(crate) use framing::{Framing, Verdict};
+pub(crate) use http1::{Framing, HeadLimits, Pull, Switch, Switched, take};
 pub(crate) use proxy_header::source;
-pub(crate) use strict::Strict;
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
 use crate::{
@@ -81,8 +79,6 @@ pub(crate) struct Peer {
     /// That certificate.
     pub(crate) leaf: Option<Arc<Leaf>>,
     pub(crate) pulse: Arc<Pulse>,
-    /// Set once the connection carries another protocol than HTTP.
-    pub(crate) tunnel: Arc<AtomicBool>,
     /// What decides over its requests.
     pub(crate) current: Arc<Current>,
     /// Its place in the census, for as long as anything of it goes on.

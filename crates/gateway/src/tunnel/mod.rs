@@ -4,6 +4,7 @@ mod carry;
 mod frames;
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,9 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -25,7 +24,7 @@ use crate::{
     authorize,
     body::Outbound,
     canonical::Canonical,
-    listen::{self, Peer},
+    listen::{self, Peer, Switch, Switched},
     pipeline,
     refusal::Refusal,
     route::Route,
@@ -47,18 +46,27 @@ const CUT: Duration = Duration::from_millis(200);
 const PARTING: Duration = Duration::from_secs(4);
 
 /// The client's wish for a WebSocket, found in its request.
-#[derive(Debug)]
-pub(crate) struct Wish(OnUpgrade);
+pub(crate) struct Wish(Switch);
 
 impl Wish {
-    /// RFC 6455 §4.1: GET, `Upgrade: websocket`, `Connection: Upgrade`. Any other upgrade is no wish that is granted.
-    pub(crate) fn of(parts: &mut http::request::Parts) -> Option<Self> {
-        let upgrade = parts.extensions.remove::<OnUpgrade>()?;
-        let asks = parts.method == Method::GET
-            && lists(&parts.headers, &header::UPGRADE, "websocket")
-            && lists(&parts.headers, &header::CONNECTION, "upgrade");
-        asks.then_some(Self(upgrade))
+    pub(crate) fn new(switch: Switch) -> Self {
+        Self(switch)
     }
+}
+
+impl fmt::Debug for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wish")
+    }
+}
+
+/// Whether a request asks for a WebSocket (RFC 6455 §4.1): GET, `Upgrade: websocket`, `Connection: Upgrade`. Any other
+/// upgrade is no wish that is granted.
+pub(crate) fn may_switch(parts: &http::request::Parts) -> bool {
+    parts.method == Method::GET
+        && parts.version == Version::HTTP_11
+        && lists(&parts.headers, &header::UPGRADE, "websocket")
+        && lists(&parts.headers, &header::CONNECTION, "upgrade")
 }
 
 /// Whether a field holds a token of its list, in any case.
@@ -101,29 +109,27 @@ pub(crate) fn join(wish: Wish, guest: Guest, upstream: Response<PooledBody>) -> 
     }
     let (head, body) = upstream.into_parts();
     let upstream_end = body.into_tunnel().ok_or(Refusal::UpstreamBroke("switched_otherwise"))?;
-    // Before the client can know of the 101 and send what is no HTTP.
-    guest.peer.tunnel.store(true, Ordering::Release);
     let mut response = Response::new(Outbound::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = head.headers;
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     tokio::spawn(async move {
         // A client that does not switch leaves nothing to join.
-        if let Ok(client) = wish.0.await {
+        if let Some(client) = wish.0.switched().await {
             carry(guest, client, upstream_end).await;
         }
     });
     Ok(response)
 }
 
-async fn carry(guest: Guest, client: Upgraded, upstream: impl AsyncRead + AsyncWrite) {
+async fn carry(guest: Guest, client: Box<dyn Switched>, upstream: impl AsyncRead + AsyncWrite) {
     let gate = guest.peer.current.gate();
     let pulse = Pulse::new(&gate.clock, true);
     // While this counts as a request under way, the pulse expires by the limit for streams.
     pulse.request_began();
     gate.sweeper.watch(&pulse);
     drop(gate);
-    let client = Watched::new(TokioIo::new(client), Arc::clone(&pulse));
+    let client = Watched::new(client, Arc::clone(&pulse));
     let say = watch::Sender::new(None);
     let moved = AtomicU64::new(0);
     tokio::select! {

@@ -5,5 +5,5 @@
 mod bytes;
 mod stages;
 
-pub use bytes::{Fault, Head, Watch, canonical, proxy_source, strict};
+pub use bytes::{End, Head, Read, canonical, proxy_source, read};
 pub use stages::{AtIdentify, AtLimit, AtRoute, Bench, Done, Outcome, dressed};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use config::Config;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::{
     access_log::Record,
@@ -64,7 +64,6 @@ impl Bench {
             certificate: CertificateHolder::Nobody,
             leaf: None,
             pulse: Pulse::new(&gate.clock, false),
-            tunnel: Arc::default(),
             current,
             // A census of its own has room for one.
             _place: Census::new(1, 1).enter(address).ok_or(StartError::Randomness)?,
@@ -88,7 +87,7 @@ impl Bench {
     /// 401, 503.
     pub fn identify(&self, request: AtIdentify) -> Outcome<AtLimit> {
         let identified = at_once(authenticate::identify(&self.gate, &self.peer, request.0))?;
-        Ok(AtLimit(identified, Record::begin(&self.gate, &self.peer, &Request::new(()))))
+        Ok(AtLimit(identified, Record::begin(&self.gate, &self.peer, &Method::GET, &HeaderMap::new())))
     }
 
     /// 429.

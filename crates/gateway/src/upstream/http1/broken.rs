@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::body::BodyFault;
+use crate::{body::BodyFault, http1::Malformed};
 
 /// How a connection to a server failed a request.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub(crate) enum Broken {
     ClosedEarly,
     /// What came is no answer that has one meaning, or what was to be sent no request that has one.
     #[error("not HTTP/1.1: {0}")]
-    NotHttp(&'static str),
+    NotHttp(#[from] Malformed),
     /// The connection broke.
     #[error("the connection to the server broke: {0}")]
     Io(#[from] io::Error),

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, SizeHint};
 use tokio::{
@@ -16,33 +16,23 @@ use tokio::{
 
 use super::{
     Broken,
-    chunked::Piece,
-    output::Output,
     request_head::{self, Framing},
     response_head::{self, Ending},
 };
 use crate::{
     body::{BodyFault, Inbound},
+    http1::{Input, Malformed, Output, Piece},
     upstream::{connect::Stream, resolve::Reached},
 };
 
-/// Bytes of an answer that are read at once, at first and at most. The most is also what is held of a body that its
-/// reader does not take.
-const READ: usize = 4 * 1024;
-const MOST_READ: usize = 64 * 1024;
 /// Bytes before the head of the final answer: a server that sends interim answers (1xx) for ever is not waited for.
 const MOST_BEFORE_ANSWER: u64 = 256 * 1024;
-/// An idle connection does not keep more room than this, either way.
-const IDLE_ROOM: usize = 16 * 1024;
 
 /// A connection that takes one request at a time. It is boxed once and then handed on.
 pub(in crate::upstream) struct Connection {
     stream: Box<dyn Stream>,
     reached: Reached,
-    input: BytesMut,
-    /// Bytes at the beginning of `input` that hold no end of a head.
-    searched: usize,
-    read_next: usize,
+    input: Input,
     /// Bytes that came since the request began.
     heard: u64,
     output: Output,
@@ -73,9 +63,7 @@ impl Connection {
         Box::new(Self {
             stream,
             reached,
-            input: BytesMut::new(),
-            searched: 0,
-            read_next: READ,
+            input: Input::begun(&[]),
             heard: 0,
             output: Output::default(),
             body: None,
@@ -158,7 +146,7 @@ impl Connection {
         // Pending or not, an answer may come before the request's end.
         let _ = self.poll_send(cx)?;
         loop {
-            let head = response_head::take(&mut self.input, &mut self.searched, &mut self.table, is_head)?;
+            let head = response_head::take(&mut self.input, &mut self.table, is_head)?;
             if let Some(head) = head {
                 let status = head.response.status();
                 if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
@@ -171,7 +159,7 @@ impl Connection {
                 return Poll::Ready(Ok(head.response));
             }
             if self.heard > MOST_BEFORE_ANSWER {
-                return Poll::Ready(Err(Broken::NotHttp("no answer came among many interim ones")));
+                return Poll::Ready(Err(Malformed("no_final_answer").into()));
             }
             if ready!(self.poll_read(cx))? == 0 {
                 return Poll::Ready(Err(Broken::ClosedEarly));
@@ -255,17 +243,17 @@ impl Connection {
             match &mut self.ending {
                 Ending::None | Ending::Switched => return Poll::Ready(None),
                 Ending::Length(left) if !self.input.is_empty() => {
-                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.len());
+                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.bytes.len());
                     *left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
                     if *left == 0 {
                         self.ending = Ending::None;
                     }
-                    return Poll::Ready(Some(Ok(self.input.split_to(taken).freeze())));
+                    return Poll::Ready(Some(Ok(self.input.bytes.split_to(taken).freeze())));
                 }
                 Ending::Closed if !self.input.is_empty() => {
-                    return Poll::Ready(Some(Ok(self.input.split().freeze())));
+                    return Poll::Ready(Some(Ok(self.input.bytes.split().freeze())));
                 }
-                Ending::Chunked(chunked) => match chunked.next(&mut self.input)? {
+                Ending::Chunked(chunked) => match chunked.next(&mut self.input.bytes)? {
                     Piece::Data(data) => return Poll::Ready(Some(Ok(data))),
                     Piece::End => {
                         self.ending = Ending::None;
@@ -286,16 +274,7 @@ impl Connection {
 
     /// Reads more of the answer; 0 bytes are its end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Broken>> {
-        if self.input.capacity() - self.input.len() < self.read_next / 2 {
-            self.input.reserve(self.read_next);
-        }
-        let room = self.input.capacity() - self.input.len();
-        let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(cx))?;
-        self.read_next = match read {
-            read if read >= room => (self.read_next * 2).min(MOST_READ),
-            read if read < self.read_next / 8 => (self.read_next / 2).max(READ),
-            _ => self.read_next,
-        };
+        let read = ready!(self.input.poll_read(&mut self.stream, cx))?;
         self.heard = self.heard.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
         Poll::Ready(Ok(read))
     }
@@ -325,11 +304,9 @@ impl Connection {
     /// nothing that nobody asked for.
     pub(in crate::upstream) fn is_usable(&mut self) -> bool {
         let usable = self.keeps_alive && self.is_over() && self.sending == Sending::Done && self.input.is_empty();
-        if usable && self.input.capacity() > IDLE_ROOM {
-            self.input = BytesMut::new();
-        }
         if usable {
-            self.output.shrink(IDLE_ROOM);
+            self.input.shrink();
+            self.output.shrink();
         }
         usable
     }
@@ -344,7 +321,7 @@ impl Connection {
     pub(in crate::upstream) fn into_tunnel(self) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
         let Self { stream, input, ending, .. } = self;
         let (reader, writer) = tokio::io::split(stream);
-        let reader = std::io::Cursor::new(input.freeze()).chain(reader);
+        let reader = std::io::Cursor::new(input.bytes.freeze()).chain(reader);
         matches!(ending, Ending::Switched).then(|| tokio::io::join(reader, writer))
     }
 }

@@ -5,9 +5,7 @@
 //! `chunked`, a bare line feed) breaks the connection rather than reach a client.
 
 mod broken;
-mod chunked;
 mod connection;
-mod output;
 mod request_head;
 mod response_head;
 

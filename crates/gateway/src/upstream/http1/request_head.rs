@@ -3,8 +3,11 @@
 use http::{Method, Request, header, uri::PathAndQuery};
 use http_body::Body;
 
-use super::{Broken, output::Output, response_head::length};
-use crate::body::{BodyFault, Inbound};
+use super::Broken;
+use crate::{
+    body::{BodyFault, Inbound},
+    http1::{Output, length},
+};
 
 /// How a request's body is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

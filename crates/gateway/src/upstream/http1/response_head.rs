@@ -2,12 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use memchr::memchr;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::{Broken, chunked::Chunked};
-use crate::dress::discloses;
+use crate::{
+    dress::discloses,
+    http1::{Body, Chunked, Connection, Fields, Input, Kept, Malformed},
+};
 
 /// Fields of an answer.
 const MOST_FIELDS: usize = 100;
@@ -36,168 +37,73 @@ pub(super) enum Ending {
     Switched,
 }
 
-/// Takes a head from what was read, once it is whole. `searched` bytes are known to hold no end. The fields go into
-/// `table`, which is empty.
-pub(super) fn take(
-    input: &mut BytesMut,
-    searched: &mut usize,
-    table: &mut HeaderMap,
-    is_head: bool,
-) -> Result<Option<Head>, Broken> {
-    let Some(length) = end(input, searched)? else {
-        return if input.len() > MOST_BYTES { Err(Broken::NotHttp("the head is too large")) } else { Ok(None) };
+/// Takes a head from what was read, once it is whole. The fields go into `table`, which is empty.
+pub(super) fn take(input: &mut Input, table: &mut HeaderMap, is_head: bool) -> Result<Option<Head>, Malformed> {
+    let Some(head) = input.take_head()? else {
+        return if input.bytes.len() > MOST_BYTES { Err(Malformed("head_too_large")) } else { Ok(None) };
     };
-    *searched = 0;
-    parse(&input.split_to(length).freeze(), std::mem::take(table), is_head).map(Some)
+    parse(&head, std::mem::take(table), is_head).map(Some)
 }
 
-/// Where the head ends, if that has come. `searched` moves on to the beginning of a line.
-fn end(input: &[u8], searched: &mut usize) -> Result<Option<usize>, Broken> {
-    while let Some(rest) = input.get(*searched..)
-        && let Some(at) = memchr(b'\n', rest)
-    {
-        match rest.get(..at) {
-            Some(b"\r") if *searched > 0 => return Ok(Some(*searched + at + 1)),
-            Some([.., b'\r']) => *searched += at + 1,
-            Some(_) | None => return Err(Broken::NotHttp("a line of the head does not end in CR LF")),
-        }
-    }
-    Ok(None)
-}
-
-fn parse(head: &Bytes, mut headers: HeaderMap, is_head: bool) -> Result<Head, Broken> {
+fn parse(head: &Bytes, mut headers: HeaderMap, is_head: bool) -> Result<Head, Malformed> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     match config.parse_response_with_uninit_headers(&mut parsed, head, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
-        Ok(_) => return Err(Broken::NotHttp("the head does not end where its lines do")),
-        Err(httparse::Error::TooManyHeaders) => return Err(Broken::NotHttp("there are too many fields")),
-        Err(_) => return Err(Broken::NotHttp("the head is malformed")),
+        Ok(_) => return Err(Malformed("head_ends_early")),
+        Err(httparse::Error::TooManyHeaders) => return Err(Malformed("too_many_fields")),
+        Err(_) => return Err(Malformed("head_malformed")),
     }
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
-    let status = status.ok_or(Broken::NotHttp("there is no such status"))?;
-    let mut said = Said::of_version(parsed.version);
+    let status = status.ok_or(Malformed("no_such_status"))?;
+    let mut said = Fields::of_version(parsed.version);
     for field in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Broken::NotHttp("a field has no name"))?;
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed("field_name_malformed"))?;
         let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
-        let value = value.map_err(|_| Broken::NotHttp("a field's value is malformed"))?;
+        let value = value.map_err(|_| Malformed("field_value_malformed"))?;
         // What no answer may tell would only be taken out again.
         if said.note(&name, &value)? == Kept::Yes && !discloses(name.as_str()) {
             headers.append(name, value);
         }
     }
-    let ending = said.ending(status, is_head)?;
-    let keeps_alive = said.afterwards == Afterwards::KeptAlive && !matches!(ending, Ending::Closed | Ending::Switched);
+    let ending = ending(&said, status, is_head)?;
+    let keeps_alive =
+        said.connection() == Connection::Kept && !matches!(ending, Ending::Closed | Ending::Switched);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(Head { response, ending, keeps_alive })
 }
 
-/// What the fields of a head say of the message and its connection.
-struct Said {
-    is_1_1: bool,
-    length: Option<u64>,
-    chunked: bool,
-    afterwards: Afterwards,
-}
-
-/// What becomes of the connection after the message (RFC 9112 §9.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Afterwards {
-    KeptAlive,
-    /// The version does not keep it, and nothing was said.
-    Ended,
-    /// It was said, and nothing else counts.
-    Closed,
-}
-
-/// Whether a field is kept.
-#[derive(Debug, PartialEq, Eq)]
-enum Kept {
-    Yes,
-    /// It says again what another one said.
-    No,
-}
-
-impl Said {
-    fn of_version(minor: Option<u8>) -> Self {
-        let is_1_1 = minor == Some(1);
-        let afterwards = if is_1_1 { Afterwards::KeptAlive } else { Afterwards::Ended };
-        Self { is_1_1, length: None, chunked: false, afterwards }
+fn ending(said: &Fields, status: StatusCode, is_head: bool) -> Result<Ending, Malformed> {
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(Ending::Switched);
     }
-
-    fn note(&mut self, name: &HeaderName, value: &HeaderValue) -> Result<Kept, Broken> {
-        if *name == header::CONTENT_LENGTH {
-            let number = length(value.as_bytes()).ok_or(Broken::NotHttp("the content length is not a number"))?;
-            match self.length.replace(number) {
-                None => {}
-                Some(before) if before == number => return Ok(Kept::No),
-                Some(_) => return Err(Broken::NotHttp("there are two content lengths")),
-            }
-        } else if *name == header::TRANSFER_ENCODING {
-            // Any other coding would have to be undone here.
-            if self.chunked || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
-                return Err(Broken::NotHttp("the transfer coding is not chunked alone"));
-            }
-            self.chunked = true;
-        } else if *name == header::CONNECTION {
-            self.note_connection(value);
-        }
-        Ok(Kept::Yes)
+    let body = said.body()?;
+    let is_bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if status.is_informational() || is_bodiless || is_head {
+        return Ok(Ending::None);
     }
-
-    fn note_connection(&mut self, value: &HeaderValue) {
-        for option in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            if option.eq_ignore_ascii_case(b"close") {
-                self.afterwards = Afterwards::Closed;
-            } else if self.afterwards == Afterwards::Ended && option.eq_ignore_ascii_case(b"keep-alive") {
-                self.afterwards = Afterwards::KeptAlive;
-            }
-        }
-    }
-
-    fn ending(&self, status: StatusCode, is_head: bool) -> Result<Ending, Broken> {
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(Ending::Switched);
-        }
-        if self.chunked && (self.length.is_some() || !self.is_1_1) {
-            return Err(Broken::NotHttp("the body is framed in two ways"));
-        }
-        let is_bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if status.is_informational() || is_bodiless || is_head {
-            return Ok(Ending::None);
-        }
-        Ok(match self.length {
-            Some(0) => Ending::None,
-            Some(length) => Ending::Length(length),
-            None if self.chunked => Ending::Chunked(Chunked::new()),
-            None => Ending::Closed,
-        })
-    }
-}
-
-/// Digits alone (RFC 9110 §8.6).
-pub(super) fn length(value: &[u8]) -> Option<u64> {
-    if value.is_empty() {
-        return None;
-    }
-    value.iter().try_fold(0_u64, |length, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        length.checked_mul(10)?.checked_add(digit)
+    Ok(match body {
+        Body::Length(0) => Ending::None,
+        Body::Length(length) => Ending::Length(length),
+        Body::Chunked => Ending::Chunked(Chunked::new()),
+        Body::Unsaid => Ending::Closed,
     })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
+    use http::header;
+
     use super::*;
 
-    fn head(text: &str) -> Result<Head, Broken> {
-        let mut input = BytesMut::from(text);
-        let head = take(&mut input, &mut 0, &mut HeaderMap::new(), false)?.ok_or(Broken::ClosedEarly)?;
-        assert_eq!(&input[..], b"");
+    fn head(text: &str) -> Result<Head, Malformed> {
+        let mut input = Input::begun(text.as_bytes());
+        let head = take(&mut input, &mut HeaderMap::new(), false)?.ok_or(Malformed("not_whole"))?;
+        assert_eq!(&input.bytes[..], b"");
         Ok(head)
     }
 
@@ -206,12 +112,12 @@ mod tests {
         let text = b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-A:  b \r\n\r\nhello";
         let end = text.len() - "hello".len();
         for at in 0..text.len() {
-            let (mut input, mut searched, mut table) = (BytesMut::from(&text[..at]), 0, HeaderMap::new());
-            let early = take(&mut input, &mut searched, &mut table, false).unwrap();
+            let (mut input, mut table) = (Input::begun(&text[..at]), HeaderMap::new());
+            let early = take(&mut input, &mut table, false).unwrap();
             assert_eq!(early.is_some(), at >= end, "{at}");
             let head = early.unwrap_or_else(|| {
-                input.extend_from_slice(&text[at..]);
-                take(&mut input, &mut searched, &mut table, false).unwrap().unwrap()
+                input.bytes.extend_from_slice(&text[at..]);
+                take(&mut input, &mut table, false).unwrap().unwrap()
             });
             assert_eq!(head.response.headers()["x-a"], "b");
             assert!(matches!(head.ending, Ending::Length(5)) && head.keeps_alive);
@@ -260,8 +166,7 @@ mod tests {
     #[test]
     fn a_body_ends_where_method_status_and_fields_say() {
         let ending = |text: &str, is_head| {
-            let mut input = BytesMut::from(text);
-            take(&mut input, &mut 0, &mut HeaderMap::new(), is_head).unwrap().unwrap().ending
+            take(&mut Input::begun(text.as_bytes()), &mut HeaderMap::new(), is_head).unwrap().unwrap().ending
         };
         let five = "Content-Length: 5\r\n\r\n";
         assert!(matches!(ending(&format!("HTTP/1.1 200 OK\r\n{five}"), true), Ending::None));

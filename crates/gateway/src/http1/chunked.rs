@@ -4,7 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
-use super::Broken;
+use super::Malformed;
 
 /// Bytes of a line with a chunk's size and its extensions.
 const SIZE_LINE: usize = 1024;
@@ -13,7 +13,7 @@ const TRAILERS: usize = 16 * 1024;
 
 /// Where in a body the next byte is.
 #[derive(Debug)]
-pub(super) enum Chunked {
+pub(crate) enum Chunked {
     Size,
     Data(u64),
     DataEnd,
@@ -22,7 +22,7 @@ pub(super) enum Chunked {
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Data(Bytes),
     /// More bytes are needed.
     More,
@@ -30,12 +30,12 @@ pub(super) enum Piece {
 }
 
 impl Chunked {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::Size
     }
 
     /// Takes the next piece from what was read.
-    pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Broken> {
+    pub(crate) fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Malformed> {
         loop {
             *self = match *self {
                 Self::Size => match line(input, SIZE_LINE)? {
@@ -67,11 +67,11 @@ impl Chunked {
 }
 
 /// A line of at most `limit` bytes without its end, once it is there.
-fn line(input: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Broken> {
+fn line(input: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Malformed> {
     let whole = limit.saturating_add(b"\r\n".len());
     let searched = input.get(..whole.min(input.len())).unwrap_or_default();
     let Some(at) = memchr(b'\n', searched) else {
-        return if searched.len() < whole { Ok(None) } else { Err(Broken::NotHttp("a line of a body is too long")) };
+        return if searched.len() < whole { Ok(None) } else { Err(Malformed("chunk_line_too_long")) };
     };
     let mut line = input.split_to(at.saturating_add(1)).freeze();
     line.truncate(at);
@@ -80,18 +80,22 @@ fn line(input: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Broken> {
             line.truncate(line.len().saturating_sub(1));
             Ok(Some(line))
         }
-        _ => Err(Broken::NotHttp("a line of a body does not end in CR LF")),
+        _ => Err(Malformed("bare_line_feed")),
     }
 }
 
 /// Hexadecimal digits, then white space or an extension.
-fn size(line: &[u8]) -> Result<u64, Broken> {
-    const WRONG: Broken = Broken::NotHttp("the size of a chunk is not a number");
+fn size(line: &[u8]) -> Result<u64, Malformed> {
+    const WRONG: Malformed = Malformed("chunk_size_no_number");
     let end = line.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t')).unwrap_or(line.len());
     let (digits, rest) = line.split_at(end);
     let extension = rest.trim_ascii_start();
     if digits.is_empty() || digits.len() > 16 || !(extension.is_empty() || extension.starts_with(b";")) {
         return Err(WRONG);
+    }
+    // Some readers end the line at a NUL.
+    if extension.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return Err(Malformed("chunk_extension_malformed"));
     }
     digits.iter().try_fold(0u64, |size, digit| {
         let digit = char::from(*digit).to_digit(16).ok_or(WRONG)?;
@@ -108,7 +112,7 @@ mod tests {
     type Whole = (Vec<u8>, Vec<u8>);
 
     /// Reads a body that comes in pieces.
-    fn read(pieces: &[&[u8]]) -> Result<Option<Whole>, Broken> {
+    fn read(pieces: &[&[u8]]) -> Result<Option<Whole>, Malformed> {
         let (mut chunked, mut input, mut data) = (Chunked::new(), BytesMut::new(), Vec::new());
         for piece in pieces {
             input.extend_from_slice(piece);

@@ -1,4 +1,4 @@
-//! Bytes on their way to a server: a head or the line of a chunk, data, and the end of a chunk.
+//! Bytes on their way out: a head or the line of a chunk, data, and the end of a chunk.
 
 use std::{
     io::{self, IoSlice},
@@ -9,55 +9,62 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
+use super::IDLE_ROOM;
 use crate::stream::write_joined;
 
 /// What is not written yet.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     /// Written first. Its room is used again and again.
     lines: Vec<u8>,
     /// Bytes of the lines that are written.
     written: usize,
-    pub(super) data: Bytes,
+    pub(crate) data: Bytes,
     end: &'static [u8],
 }
 
 impl Output {
     /// Adds a line, in pieces.
-    pub(super) fn line(&mut self, pieces: &[&[u8]]) {
+    pub(crate) fn line(&mut self, pieces: &[&[u8]]) {
         for piece in pieces {
             self.lines.extend_from_slice(piece);
         }
     }
 
     /// Adds a chunk that is not the last one.
-    pub(super) fn chunk(&mut self, data: Bytes) {
+    pub(crate) fn chunk(&mut self, data: Bytes) {
         self.lines.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
         self.data = data;
         self.end = b"\r\n";
     }
 
-    pub(super) fn last_chunk(&mut self) {
-        self.end = b"0\r\n\r\n";
+    /// Ends a body of chunks, behind the chunk that was added last if that is still here.
+    pub(crate) fn last_chunk(&mut self) {
+        self.end = if self.end.is_empty() { b"0\r\n\r\n" } else { b"\r\n0\r\n\r\n" };
     }
 
-    pub(super) fn lines(&self) -> &[u8] {
+    /// Whether there is no data that waits.
+    pub(crate) fn takes_data(&self) -> bool {
+        self.data.is_empty() && self.end.is_empty()
+    }
+
+    pub(crate) fn lines(&self) -> &[u8] {
         self.lines.get(self.written..).unwrap_or_default()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.data.is_empty() && self.end.is_empty()
     }
 
-    /// Gives back room past a bound.
-    pub(super) fn shrink(&mut self, bound: usize) {
-        if self.lines.capacity() > bound {
+    /// Gives back room that nobody needs while nothing goes on.
+    pub(crate) fn shrink(&mut self) {
+        if self.lines.is_empty() && self.lines.capacity() > IDLE_ROOM {
             self.lines = Vec::new();
         }
     }
 
     /// Writes some of it.
-    pub(super) fn poll_write<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
+    pub(crate) fn poll_write<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>
     where
         S: AsyncWrite + Unpin + ?Sized,
     {
