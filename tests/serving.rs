@@ -6,6 +6,7 @@ mod running;
 use std::{
     fs,
     io::{Read, Write},
+    time::{Duration, Instant},
 };
 
 use jose::{JwkSet, jwt};
@@ -146,6 +147,7 @@ fn every_answer_is_dressed_and_gives_nothing_away() {
         gate.get("/orders/1", &[]),
         gate.get("/open", &[]),
         gate.get("/nothing", &[]),
+        wire::until_close(&gate, b"GET / HTTP/3.0\r\n\r\n"),
     ];
     for answer in &answers {
         for (name, value) in [
@@ -164,10 +166,77 @@ fn every_answer_is_dressed_and_gives_nothing_away() {
         assert!(answer.field("permissions-policy").is_some());
         assert!(answer.field("server").is_none() && answer.field("x-powered-by").is_none(), "{}", answer.head);
     }
-    let [private, refused, public, _] = &answers;
+    let [private, refused, public, _, unread] = &answers;
+    assert_eq!((unread.status, unread.code().as_str()), (400, "PC-0114"));
     assert_eq!(private.field("cache-control"), Some("no-store"));
     assert_eq!(refused.field("cache-control"), Some("no-store"));
     assert_eq!(public.field("cache-control"), None);
+}
+
+#[test]
+fn what_is_no_request_is_counted_and_logged_without_a_word_of_it() {
+    let gate = Gate::start();
+    let answer = wire::until_close(&gate, b"GET /secret HTTP/1.1\r\nHost: localhost\nX-Secret: secret\r\n\r\n");
+    let id = answer.field("x-request-id").unwrap();
+    let begun = Instant::now();
+    let line = loop {
+        let log = fs::read_to_string(&gate.log).unwrap_or_default();
+        if let Some(line) = log.lines().find(|line| line.contains(id)) {
+            break line.to_owned();
+        }
+        assert!(begun.elapsed() < wire::PATIENCE, "it is not in the log: {log}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let logged: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&logged["code"], &logged["reason"]), (&"PC-0114".into(), &"bare_line_feed".into()));
+    assert_eq!((&logged["method"], &logged["status"]), (&"-".into(), &400.into()));
+    assert!(!line.contains("secret"), "{line}");
+    let metrics = gate.monitor("/metrics", "localhost");
+    assert!(metrics.lines().any(|line| line.contains("PC-0114") && line.ends_with(" 1")), "{metrics}");
+}
+
+#[test]
+fn a_client_that_waits_is_told_to_continue_once_its_body_is_wanted() {
+    let gate = Gate::start();
+    let post = |authorization: &str| {
+        format!(
+            "POST /orders HTTP/1.1\r\nHost: localhost\r\n{authorization}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+    };
+    let token = format!("Authorization: Bearer {}\r\n", gate.token("orders:write"));
+    let mut connection = wire::Connection::open(&gate);
+    assert_eq!(connection.switch(post(&token).as_bytes()), "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(connection.exchange(b"hello").status, 200);
+    // The connection takes the next one; a client that is refused is not asked for its body.
+    connection.send(post("").as_bytes()).unwrap();
+    let refused = String::from_utf8(connection.read_to_end()).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 401 ") && refused.contains("connection: close\r\n"), "{refused}");
+}
+
+#[test]
+fn requests_that_came_early_are_answered_in_turn() {
+    let gate = Gate::start();
+    let get = |more: &str| format!("GET /open HTTP/1.1\r\nHost: localhost\r\n{more}\r\n");
+    let mut connection = wire::Connection::open(&gate);
+    let three = [get(""), get("X-A: 2\r\n"), get("Connection: close\r\n")].concat();
+    connection.send(three.as_bytes()).unwrap();
+    let answers = String::from_utf8(connection.read_to_end()).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{answers}");
+    assert_eq!(answers.matches("connection: close\r\n").count(), 1, "{answers}");
+}
+
+#[test]
+fn clients_of_http_1_0_get_bodies_that_they_can_read() {
+    let gate = Gate::start();
+    let get = |more: &str| format!("GET /open HTTP/1.0\r\nHost: localhost\r\n{more}\r\n");
+    let closed = wire::until_close(&gate, get("").as_bytes());
+    assert_eq!((closed.status, closed.field("connection")), (200, Some("close")));
+    assert_eq!(closed.field("transfer-encoding"), None);
+    let mut connection = wire::Connection::open(&gate);
+    for _ in 0..2 {
+        let kept = connection.exchange(get("Connection: keep-alive\r\n").as_bytes());
+        assert_eq!((kept.status, kept.field("connection")), (200, Some("keep-alive")));
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ use tokio::{
 
 use crate::{
     access_log::Record,
+    dress::Security,
     listen::Pull,
     upstream::{Broken, PooledBody},
 };
@@ -264,6 +265,7 @@ async fn drain(mut rest: Incoming) {
 pub(crate) struct Outbound {
     source: Source,
     record: Option<Box<Record>>,
+    security: Security,
 }
 
 enum Source {
@@ -274,24 +276,38 @@ enum Source {
 }
 
 impl Outbound {
+    fn of(source: Source) -> Self {
+        Self { source, record: None, security: Security::InTable }
+    }
+
     /// A body of Portcullis' own.
     pub(crate) fn full(bytes: Bytes) -> Self {
-        Self { source: Source::Full(Some(bytes).filter(|b| !b.is_empty())), record: None }
+        Self::of(Source::Full(Some(bytes).filter(|b| !b.is_empty())))
     }
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        Self { source: Source::Full(None), record: None }
+        Self::of(Source::Full(None))
     }
 
     /// A body that an upstream sends.
     pub(crate) fn upstream(body: PooledBody) -> Self {
-        Self { source: Source::Upstream(body), record: None }
+        Self::of(Source::Upstream(body))
     }
 
     /// A body of which some was read already.
     pub(crate) fn begun(first: Bytes, rest: PooledBody) -> Self {
-        Self { source: Source::Begun(Some(first), rest), record: None }
+        Self::of(Source::Begun(Some(first), rest))
+    }
+
+    /// Leaves it to whoever writes the head to add the fields that every answer has.
+    pub(crate) fn leave_security(&mut self) {
+        self.security = Security::Due;
+    }
+
+    /// Whether they are still to be added, for whoever does so now.
+    pub(crate) fn take_security(&mut self) -> Security {
+        std::mem::replace(&mut self.security, Security::InTable)
     }
 
     /// Adds the record that is written at the end.

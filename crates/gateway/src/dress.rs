@@ -1,5 +1,7 @@
 //! Response headers: what every answer carries, and what no answer may tell.
 
+use std::sync::LazyLock;
+
 use config::{Access, Serves};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
@@ -30,11 +32,9 @@ impl Exposure {
     }
 }
 
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const SECURITY_COUNT: usize = 9;
 
-const SECURITY_COUNT: usize = 8;
-
-/// Fields set on every answer (OWASP Secure Headers Project); the upstream's own are replaced, never doubled.
+/// Fields of every answer (OWASP Secure Headers Project); the upstream's own are replaced, never doubled.
 static SECURITY: [(HeaderName, HeaderValue); SECURITY_COUNT] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
@@ -43,6 +43,7 @@ static SECURITY: [(HeaderName, HeaderValue); SECURITY_COUNT] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-embedder-policy"), HeaderValue::from_static("require-corp")),
+    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains")),
     (
         HeaderName::from_static("permissions-policy"),
         HeaderValue::from_static(
@@ -54,27 +55,65 @@ static SECURITY: [(HeaderName, HeaderValue); SECURITY_COUNT] = [
     ),
 ];
 
+/// The same as HTTP/1.1 writes them: made once, as the fields of most answers are these to the letter.
+static LINES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let line = |(name, value): &(HeaderName, HeaderValue)| {
+        [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat()
+    };
+    SECURITY.iter().flat_map(line).collect()
+});
+
+/// Whether an answer's table holds the fields of [`SECURITY`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Whatever of them it is to have is there.
+    InTable,
+    /// All of them are to be written, as they are.
+    Due,
+}
+
+impl Security {
+    /// The lines that HTTP/1.1 writes beside the table's.
+    pub(crate) fn lines(self) -> &'static [u8] {
+        match self {
+            Self::InTable => &[],
+            Self::Due => &LINES,
+        }
+    }
+}
+
+/// Puts into the table what is to be written beside it: for whoever changes it, and for HTTP/2.
+pub(crate) fn spell_out(mut response: Response<Outbound>) -> Response<Outbound> {
+    if response.body_mut().take_security() == Security::Due {
+        response.headers_mut().extend(SECURITY.iter().cloned());
+    }
+    response
+}
+
 /// Those of them that the authorization server's own pages may set: which styles and forms they have, and that a passkey
 /// may be asked for.
 static OF_PAGES: [HeaderName; 2] = [header::CONTENT_SECURITY_POLICY, HeaderName::from_static("permissions-policy")];
 
-/// Fields that are added at most: these, transport security, caching, date, request id.
-const ADDED: usize = SECURITY_COUNT + 4;
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
-
-/// Adds what must be there and removes what gives the upstream away.
+/// Adds what must be there and removes what gives the upstream away. Fields that are always the same are left to be written
+/// ([`Security::Due`]).
 pub(crate) fn dress(mut response: Response<Outbound>, exposure: Exposure) -> Response<Outbound> {
     let headers = response.headers_mut();
-    remove_disclosures(headers);
-    headers.reserve(ADDED);
-    for (name, value) in &SECURITY {
-        if exposure != Exposure::Resident || !OF_PAGES.contains(name) || !headers.contains_key(name) {
-            headers.insert(name, value.clone());
+    let is_stricter = headers.get(header::STRICT_TRANSPORT_SECURITY).is_some_and(is_stricter_transport);
+    let is_common = exposure != Exposure::Resident && !is_stricter;
+    remove(headers, |name| discloses(name) || is_common && is_security(name));
+    if !is_common {
+        headers.reserve(SECURITY_COUNT);
+        for (name, value) in &SECURITY {
+            let is_kept = match *name {
+                header::STRICT_TRANSPORT_SECURITY => is_stricter,
+                _ => exposure == Exposure::Resident && OF_PAGES.contains(name) && headers.contains_key(name),
+            };
+            if !is_kept {
+                headers.insert(name, value.clone());
+            }
         }
-    }
-    if !headers.get(header::STRICT_TRANSPORT_SECURITY).is_some_and(is_stricter_transport) {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT_SECURITY);
     }
     match exposure {
         Exposure::Public => {}
@@ -82,6 +121,9 @@ pub(crate) fn dress(mut response: Response<Outbound>, exposure: Exposure) -> Res
         Exposure::Private | Exposure::Resident => drop(headers.insert(header::CACHE_CONTROL, NO_STORE)),
     }
     add_charset(headers);
+    if is_common {
+        response.body_mut().leave_security();
+    }
     response
 }
 
@@ -104,11 +146,27 @@ fn add_charset(headers: &mut HeaderMap) {
     }
 }
 
-fn remove_disclosures(headers: &mut HeaderMap) {
-    let telling: Vec<HeaderName> = headers.keys().filter(|name| discloses(name.as_str())).cloned().collect();
-    for name in &telling {
+fn remove(headers: &mut HeaderMap, is_unwanted: impl Fn(&str) -> bool) {
+    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name.as_str())).cloned().collect();
+    for name in &unwanted {
         headers.remove(name);
     }
+}
+
+/// Whether a field of this name is one of [`SECURITY`].
+fn is_security(name: &str) -> bool {
+    matches!(
+        name,
+        "content-security-policy"
+            | "cross-origin-embedder-policy"
+            | "cross-origin-opener-policy"
+            | "cross-origin-resource-policy"
+            | "permissions-policy"
+            | "referrer-policy"
+            | "strict-transport-security"
+            | "x-content-type-options"
+            | "x-frame-options"
+    )
 }
 
 /// Whether a field of this name tells more than an answer may.
@@ -178,6 +236,32 @@ const DISCLOSING_PREFIXES: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fields_of_every_answer_are_known_by_their_names_and_replace_the_upstreams() {
+        assert!(SECURITY.iter().all(|(name, _)| is_security(name.as_str())));
+        let mut answer = Response::new(Outbound::empty());
+        answer.headers_mut().append("x-frame-options", HeaderValue::from_static("SAMEORIGIN"));
+        answer.headers_mut().append("x-frame-options", HeaderValue::from_static("ALLOWALL"));
+        answer.headers_mut().insert("strict-transport-security", HeaderValue::from_static("max-age=1"));
+        let answer = dress(answer, Exposure::Public);
+        assert!(answer.headers().is_empty(), "they would be written twice");
+        let answer = spell_out(answer);
+        assert_eq!(answer.headers().len(), SECURITY_COUNT);
+        assert_eq!(answer.headers()["x-frame-options"], "DENY");
+        assert_eq!(spell_out(answer).headers().len(), SECURITY_COUNT);
+    }
+
+    #[test]
+    fn a_stricter_transport_of_the_upstream_stays_among_the_fields() {
+        let mut answer = Response::new(Outbound::empty());
+        let stricter = HeaderValue::from_static("max-age=63072001; includeSubDomains; preload");
+        answer.headers_mut().insert("strict-transport-security", stricter.clone());
+        let mut answer = dress(answer, Exposure::Public);
+        assert_eq!(answer.body_mut().take_security(), Security::InTable);
+        assert_eq!(answer.headers()["strict-transport-security"], stricter);
+        assert_eq!(answer.headers().len(), SECURITY_COUNT);
+    }
 
     #[test]
     fn disclosing_names_are_found() {

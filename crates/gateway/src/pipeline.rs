@@ -13,7 +13,7 @@ use crate::{
     canonical::Canonical,
     contract,
     cors::{Preflight, Reader},
-    dress::{Exposure, dress},
+    dress::{Exposure, dress, spell_out},
     forward::forward,
     gate::Gate,
     identity_token, limit,
@@ -67,7 +67,7 @@ async fn answer(
     {
         record.canonical(canonical);
         let answer = preflight.answer().unwrap_or_else(|refusal| refuse(&mut record, refusal));
-        let mut answer = dress(answer, Exposure::Public);
+        let mut answer = spell_out(dress(answer, Exposure::Public));
         preflight.add_fields(answer.headers_mut());
         return Ok(record.attach(answer));
     }
@@ -82,6 +82,7 @@ async fn answer(
     let answer = outcome.unwrap_or_else(|refusal| refuse(&mut record, refusal));
     let mut answer = dress(answer, exposure);
     if let Some(reader) = reader {
+        answer = spell_out(answer);
         reader.add_fields(answer.headers_mut());
     }
     Ok(record.attach(answer))

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     body::Received,
+    dress::spell_out,
     pipeline,
     stream::{Begun, Watched},
     watch::Pulse,
@@ -114,7 +115,8 @@ where
     let io = TokioIo::new(Frames::new(Watched::new(stream, Arc::clone(&pulse))));
     let service = service_fn(move |request: Request<Incoming>| {
         let (parts, body) = request.into_parts();
-        pipeline::handle(peer.current.gate(), Arc::clone(&peer), parts, Received::Http2(body), None)
+        let answer = pipeline::handle(peer.current.gate(), Arc::clone(&peer), parts, Received::Http2(body), None);
+        async { answer.await.map(spell_out) }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

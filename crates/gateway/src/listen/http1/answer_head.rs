@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, head
 use http_body::SizeHint;
 
 use crate::{
+    dress::Security,
     http1::{Connection, Output, length as number},
     watch::Date,
 };
@@ -20,6 +21,13 @@ impl Asked {
     pub(super) fn by(method: &Method, version: Version, connection: Connection) -> Self {
         Self { is_head: *method == Method::HEAD, version, connection }
     }
+}
+
+/// Fields that are not in an answer's table.
+#[derive(Debug)]
+pub(super) struct More {
+    pub(super) security: Security,
+    pub(super) date: Date,
 }
 
 /// How an answer's body follows its head.
@@ -39,7 +47,7 @@ pub(super) fn write(
     headers: &HeaderMap,
     hint: &SizeHint,
     asked: &Asked,
-    date: &Date,
+    more: &More,
     output: &mut Output,
 ) -> (Following, bool) {
     let said = Said::by(headers);
@@ -65,9 +73,9 @@ pub(super) fn write(
         }
     }
     if !said.dated {
-        output.line(&[b"date: ", date.as_slice(), b"\r\n"]);
+        output.line(&[b"date: ", more.date.as_slice(), b"\r\n"]);
     }
-    output.line(&[b"\r\n"]);
+    output.line(&[more.security.lines(), b"\r\n"]);
     (following, is_kept)
 }
 
@@ -139,7 +147,8 @@ mod tests {
         }
         let hint = length.map_or_else(SizeHint::default, SizeHint::with_exact);
         let status = StatusCode::from_u16(status).unwrap();
-        let (following, is_kept) = write(status, &headers, &hint, asked, &DATE, &mut output);
+        let more = More { security: Security::InTable, date: DATE };
+        let (following, is_kept) = write(status, &headers, &hint, asked, &more, &mut output);
         (String::from_utf8(output.lines().to_vec()).unwrap(), following, is_kept)
     }
 

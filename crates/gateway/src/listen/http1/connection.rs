@@ -19,7 +19,7 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
-    answer_head::{self, Asked, Following},
+    answer_head::{self, Asked, Following, More},
     framing::Framing,
     pull::{self, Push, Wish},
     request_head::{self, Fault, Head, HeadLimits},
@@ -280,10 +280,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
 
     /// Sends an answer; whether the connection takes another request.
     async fn send(&mut self, gate: &Gate, answer: Response<Outbound>, asked: &Asked) -> Result<bool, BrokenOff> {
-        let (mut parts, body) = answer.into_parts();
-        let date = gate.clock.date();
+        let (mut parts, mut body) = answer.into_parts();
+        let more = More { security: body.take_security(), date: gate.clock.date() };
         let (following, is_kept) =
-            answer_head::write(parts.status, &parts.headers, &body.size_hint(), asked, &date, &mut self.output);
+            answer_head::write(parts.status, &parts.headers, &body.size_hint(), asked, &more, &mut self.output);
         parts.headers.clear();
         self.table = parts.headers;
         let mut outgoing = Outgoing { body: Some(body), following };
