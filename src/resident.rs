@@ -41,7 +41,7 @@ impl Resident {
         };
         let settings = settings(config, served)?;
         let identity = Identity::open(settings, &config.data, master, Arc::new(SystemClock)).await?;
-        identity.connect(Arc::new(Road(served.providers.iter().map(|provider| provider.issuer.clone()).collect())));
+        identity.connect(Arc::new(Road(served.providers.iter().map(|provider| provider.remote.clone()).collect())));
         Ok(Some(Self { identity, runtime: Handle::current(), origins: RwLock::default() }))
     }
 
@@ -89,13 +89,12 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
 }
 
 fn provider(served: &config::Provider) -> Result<Provider, Failure> {
-    let config::Provider { name, issuer, client_id, client_secret, link } = served;
+    let config::Provider { name, issuer, remote: _, client_id, client_secret, link } = served;
     let secret = str::from_utf8(client_secret).map_err(|_| Failure::ProviderSecret(name.clone()))?;
     Ok(Provider {
         name: name.clone(),
         label: name.clone(),
-        // An identifier has no slash at its end unless the provider's has a path.
-        issuer: issuer.url.to_string().trim_end_matches('/').to_owned(),
+        issuer: issuer.clone(),
         client_id: client_id.clone(),
         client_secret: Some(ProviderSecret::new(secret.trim_end().to_owned())),
         scopes: ["profile", "email"].map(str::to_owned).into(),
