@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use config::{Config, Link, MasterKey as Configured, Registration, RemoteKeys};
-use gateway::{Answering, SourceUnavailable, Translating, Visitor};
+use gateway::{Answering, SourceUnavailable, Translating, Visitor, Worth};
 use http::{Request, Response, StatusCode};
 use identity::{
     ClientCertificate, Digest, Identity, IdentityError, Issuer, Linking, MasterKey, Origin, Outgoing, OutgoingError,
@@ -121,8 +121,7 @@ impl Outgoing for Road {
 impl gateway::Resident for Resident {
     fn answer(&self, visitor: Visitor, request: Request<Bytes>) -> Answering<'_> {
         let Visitor { address, certificate } = visitor;
-        // The listener takes no others.
-        let certificate = certificate.map(|der| ClientCertificate { der, trusted: true });
+        let certificate = certificate.map(|(der, worth)| ClientCertificate { der, trusted: worth == Worth::Authority });
         let identity = self.identity.clone();
         // In a task of its own, which goes on when the client leaves: what was begun is not left half done.
         let answer = self.runtime.spawn(async move { identity.answer(Origin { address, certificate }, request).await });
