@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use config::{Config, Link, MasterKey as Configured, Registration, RemoteKeys};
-use gateway::{Answering, SourceUnavailable, Translating, Visitor};
+use gateway::{Answering, SourceUnavailable, Translating, Visitor, Worth};
 use http::{Request, Response, StatusCode};
 use identity::{
     ClientCertificate, Digest, Identity, IdentityError, Issuer, Linking, MasterKey, Origin, Outgoing, OutgoingError,
@@ -25,7 +25,10 @@ const LOOK_FOR_ORIGINS: Duration = Duration::from_secs(1);
 
 /// The authorization server.
 pub(crate) struct Resident {
+    /// What it knows, which no reload changes: keys and what was revoked.
     identity: Identity,
+    /// Who answers, as the last reload made it.
+    current: RwLock<Identity>,
     /// The gateway's workers have runtimes of their own; the database is only ever used from this one.
     runtime: Handle,
     origins: RwLock<BTreeSet<String>>,
@@ -41,13 +44,24 @@ impl Resident {
         };
         let settings = settings(config, served)?;
         let identity = Identity::open(settings, &config.data, master, Arc::new(SystemClock)).await?;
-        identity.connect(Arc::new(Road(served.providers.iter().map(|provider| provider.issuer.clone()).collect())));
-        Ok(Some(Self { identity, runtime: Handle::current(), origins: RwLock::default() }))
+        identity.connect(Arc::new(Road(served.providers.iter().map(|provider| provider.remote.clone()).collect())));
+        let current = RwLock::new(identity.clone());
+        Ok(Some(Self { identity, current, runtime: Handle::current(), origins: RwLock::default() }))
     }
 
-    /// The server itself, for operators.
-    pub(crate) fn identity(&self) -> &Identity {
-        &self.identity
+    /// The server itself.
+    pub(crate) fn identity(&self) -> Identity {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes ready what a reload changes: the APIs that tokens are for, and the operator's files for pages.
+    pub(crate) fn prepare(&self, config: &Config) -> Result<Identity, Failure> {
+        Ok(self.identity.reloaded(resources(config))?)
+    }
+
+    /// Puts in force what was made ready.
+    pub(crate) fn put(&self, prepared: Identity) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = prepared;
     }
 
     /// Watches for changes by other processes, for as long as the runtime runs.
@@ -72,8 +86,7 @@ impl Resident {
 fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Failure> {
     let issuer = Issuer::parse(&served.issuer).map_err(Failure::Issuer)?;
     let mut settings = Settings::new(issuer);
-    let own = config.issuers.get(&config::Identity::issuer_name());
-    settings.resources = own.map(|issuer| issuer.validation.audiences.clone()).unwrap_or_default();
+    settings.resources = resources(config);
     settings.scopes = served.scopes.iter().map(|(scope, words)| (scope.0.clone(), words.clone())).collect();
     settings.access_token = served.lifetimes.access_token;
     settings.refresh_token = served.lifetimes.refresh_token;
@@ -88,14 +101,19 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
     Ok(settings)
 }
 
+/// The APIs that take tokens of the server.
+fn resources(config: &Config) -> Vec<String> {
+    let own = config.issuers.get(&config::Identity::issuer_name());
+    own.map(|issuer| issuer.validation.audiences.clone()).unwrap_or_default()
+}
+
 fn provider(served: &config::Provider) -> Result<Provider, Failure> {
-    let config::Provider { name, issuer, client_id, client_secret, link } = served;
+    let config::Provider { name, issuer, remote: _, client_id, client_secret, link } = served;
     let secret = str::from_utf8(client_secret).map_err(|_| Failure::ProviderSecret(name.clone()))?;
     Ok(Provider {
         name: name.clone(),
         label: name.clone(),
-        // An identifier has no slash at its end unless the provider's has a path.
-        issuer: issuer.url.to_string().trim_end_matches('/').to_owned(),
+        issuer: issuer.clone(),
         client_id: client_id.clone(),
         client_secret: Some(ProviderSecret::new(secret.trim_end().to_owned())),
         scopes: ["profile", "email"].map(str::to_owned).into(),
@@ -122,9 +140,8 @@ impl Outgoing for Road {
 impl gateway::Resident for Resident {
     fn answer(&self, visitor: Visitor, request: Request<Bytes>) -> Answering<'_> {
         let Visitor { address, certificate } = visitor;
-        // The listener takes no others.
-        let certificate = certificate.map(|der| ClientCertificate { der, trusted: true });
-        let identity = self.identity.clone();
+        let certificate = certificate.map(|(der, worth)| ClientCertificate { der, trusted: worth == Worth::Authority });
+        let identity = self.identity();
         // In a task of its own, which goes on when the client leaves: what was begun is not left half done.
         let answer = self.runtime.spawn(async move { identity.answer(Origin { address, certificate }, request).await });
         Box::pin(async move {

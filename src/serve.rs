@@ -177,7 +177,7 @@ impl Server {
             Some(file) => config::load(file)
                 .map_err(|report| report.to_string())
                 .inspect(show_warnings)
-                .and_then(|config| self.running.reload(config).map_err(|error| error.to_string())),
+                .and_then(|config| self.put_in_force(config)),
         };
         match &reloaded {
             Ok(()) => eprintln!("reloaded"),
@@ -185,6 +185,17 @@ impl Server {
         }
         tell(&[NotifyState::Ready]);
         reloaded
+    }
+
+    fn put_in_force(&self, config: Config) -> Result<(), String> {
+        let Some(resident) = &self.resident else {
+            return self.running.reload(config).map_err(|error| error.to_string());
+        };
+        // Once the gateway has taken the configuration, nothing may fail.
+        let prepared = resident.prepare(&config).map_err(|failure| failure.to_string())?;
+        self.running.reload(config).map_err(|error| error.to_string())?;
+        resident.put(prepared);
+        Ok(())
     }
 }
 

@@ -189,8 +189,8 @@ async fn clients(identity: &Identity, ask: ClientAsk) -> Result<Value, ClientErr
         ClientAsk::Put(client) => {
             let known = identity.clients().await?.into_iter().any(|stored| stored.client.id == client.id);
             if known {
-                identity.update_client(&client).await?;
-                return Ok(with_secret(&client, None));
+                let secret = identity.update_client(&client).await?;
+                return Ok(with_secret(&client, secret.as_ref()));
             }
             let (client, secret) = identity.create_client(*client).await?;
             Ok(with_secret(&client, secret.as_ref()))

@@ -129,7 +129,7 @@ async fn act(commands: &Commands, request: Request, user: u32) -> Result<Answer,
                 let message = "this gateway has no authorization server; add `identity: {}` to its configuration";
                 return Ok(Answer::Failed { message: message.to_owned() });
             };
-            let done = super::identity::act(resident.identity(), ask, user).await;
+            let done = super::identity::act(&resident.identity(), ask, user).await;
             Ok(done.map_or_else(|message| Answer::Failed { message }, |value| Answer::Identity { value }))
         }
         Request::Inventory => Ok(Answer::Sightings { sightings: commands.inventory.sightings() }),

@@ -1,4 +1,5 @@
-//! Issuers whose key documents cannot be fetched, because nobody answers at their host.
+//! Issuers whose key documents cannot be fetched, and providers that nobody can log in through, because nobody answers at
+//! their host.
 
 use config::{Config, Issuer, IssuerKeys, RemoteKeys};
 
@@ -8,19 +9,26 @@ use super::{
 };
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
-    let targets: Vec<_> = config.issuers.values().filter_map(|issuer| target(issuer)).collect();
-    reach::unreachable(&targets)
+    let providers = config.identity.iter().flat_map(|identity| &identity.providers);
+    let providers = providers.filter_map(|provider| target(format!("provider {}", provider.name), &provider.remote));
+    let issuers = config.issuers.values().filter_map(|issuer| of_issuer(issuer));
+    reach::unreachable(&issuers.chain(providers).collect::<Vec<_>>())
 }
 
 /// Where an issuer's keys come from, when that is not a file.
-fn target(issuer: &Issuer) -> Option<Target> {
-    let RemoteKeys { url, .. } = match &issuer.keys {
-        IssuerKeys::Discovery(remote) | IssuerKeys::JwksUri(remote) => remote,
-        IssuerKeys::Static(_) | IssuerKeys::Secret(_) | IssuerKeys::Resident => return None,
-    };
+fn of_issuer(issuer: &Issuer) -> Option<Target> {
+    match &issuer.keys {
+        IssuerKeys::Discovery(remote) | IssuerKeys::JwksUri(remote) => {
+            target(format!("issuer {}", issuer.name.0), remote)
+        }
+        IssuerKeys::Static(_) | IssuerKeys::Secret(_) | IssuerKeys::Resident => None,
+    }
+}
+
+fn target(whose: String, RemoteKeys { url, .. }: &RemoteKeys) -> Option<Target> {
     let default = if url.scheme_str() == Some("http") { 80 } else { 443 };
     Some(Target {
-        whose: format!("issuer {}", issuer.name.0),
+        whose,
         host: url.host()?.trim_matches(['[', ']']).to_owned(),
         port: url.port_u16().unwrap_or(default),
     })

@@ -44,13 +44,7 @@ pub(crate) fn run(command: IdentityCommand) -> Outcome {
     let wanted = read(&file)?;
     let known = asked(again(&server), Ask::Client(ClientAsk::List))?;
     let differences = compare(wanted, &known)?;
-    let mut made = Vec::new();
-    if apply {
-        for difference in &differences {
-            let client = Box::new(difference.wanted.clone());
-            made.push(asked(again(&server), Ask::Client(ClientAsk::Put(client)))?);
-        }
-    }
+    let (made, stopped) = if apply { put(&server, &differences) } else { (Vec::new(), None) };
     match output.format {
         Format::Json => {
             let told: Vec<Value> = differences.iter().map(to_json).collect();
@@ -58,7 +52,23 @@ pub(crate) fn run(command: IdentityCommand) -> Outcome {
         }
         Format::Table => show(&differences, &made)?,
     }
+    if let Some(failure) = stopped {
+        return Err(failure);
+    }
     Ok(if apply || differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+/// Makes one client after the other what the file says. What was done before one is refused is told all the same: it may
+/// have made secrets, which are told once.
+fn put(server: &Server, differences: &[Difference]) -> (Vec<Value>, Option<Failure>) {
+    let mut made = Vec::new();
+    for difference in differences {
+        match asked(again(server), Ask::Client(ClientAsk::Put(Box::new(difference.wanted.clone())))) {
+            Ok(done) => made.push(done),
+            Err(failure) => return (made, Some(failure)),
+        }
+    }
+    (made, None)
 }
 
 fn again(server: &Server) -> Server {
@@ -138,19 +148,20 @@ fn to_json(difference: &Difference) -> Value {
 
 fn show(differences: &[Difference], made: &[Value]) -> Result<(), Failure> {
     for (at, difference) in differences.iter().enumerate() {
+        let id = text(&Value::from(difference.id.as_str()));
         match &difference.changed {
-            None => output::print(&format!("{} is new", difference.id))?,
+            None => output::print(&format!("{id} is new"))?,
             Some(changed) => {
                 for (name, before, after) in changed {
-                    output::print(&format!("{} {name}: {} -> {}", difference.id, text(before), text(after)))?;
+                    output::print(&format!("{id} {name}: {} -> {}", text(before), text(after)))?;
                 }
             }
         }
         if let Some(secret) = made.get(at).and_then(|one| one["secret"].as_str()) {
-            output::print(&format!("{} client_secret {secret}", difference.id))?;
+            output::print(&format!("{id} client_secret {secret}"))?;
         }
     }
-    let applied = if made.is_empty() { "" } else { ", applied" };
+    let applied = if made.is_empty() { String::new() } else { format!(", {} applied", made.len()) };
     eprintln!("{} differences{applied}", differences.len());
     Ok(())
 }

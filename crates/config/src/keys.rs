@@ -67,7 +67,8 @@ pub(crate) static CERTIFICATE: Shape =
 
 pub(crate) static CLIENT_CERTIFICATES: Shape = Shape {
     fields: &[
-        needed("ca", Kind::Text),
+        key("ca", Kind::Text),
+        key("any_issuer", Kind::Flag),
         key("crl", Kind::OneOrList(&Kind::Text)),
         key("clients", Kind::List(&Kind::Object(&CLIENT))),
     ],

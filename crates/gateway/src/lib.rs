@@ -47,6 +47,7 @@ pub mod workbench;
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use inventory::{Inventory, Sighting};
 pub use issuer::send_out;
+pub use listen::Worth;
 pub use recent::{Position, Recent, Step, StepOutcome, Story};
 pub use resident::{Answering, Resident, Translating, Visitor};
 pub use sources::{KeySource, KnownKey, Lookup, SourceUnavailable, Sources};

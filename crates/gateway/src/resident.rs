@@ -18,7 +18,7 @@ use crate::{
     body::{BodyFault, Outbound},
     gate::Gate,
     limit::{Attempt, client_address},
-    listen::Peer,
+    listen::{Peer, Worth},
     refusal::Refusal,
 };
 
@@ -27,8 +27,8 @@ use crate::{
 pub struct Visitor {
     /// The client's address, behind trusted proxies.
     pub address: IpAddr,
-    /// The certificate that it showed in the handshake, valid under the listener's authority.
-    pub certificate: Option<CertificateDer<'static>>,
+    /// The certificate that it showed in the handshake, and what that says.
+    pub certificate: Option<(CertificateDer<'static>, Worth)>,
 }
 
 /// Answer to a request.
@@ -71,7 +71,7 @@ pub(crate) async fn answer(gate: &Gate, peer: &Peer, authorized: Authorized) -> 
     if let Ok(host) = HeaderValue::try_from(canonical.host.as_str()) {
         request.headers_mut().insert(header::HOST, host);
     }
-    let certificate = peer.leaf(&gate.snapshot).map(|leaf| leaf.der.clone());
+    let certificate = peer.leaf(&gate.snapshot).map(|leaf| (leaf.der.clone(), leaf.worth));
     let answer = resident.answer(Visitor { address, certificate }, request).await;
     if answer.status() == StatusCode::UNAUTHORIZED {
         // Clients and users are guessed here as credentials are elsewhere; each account has its own limit besides.

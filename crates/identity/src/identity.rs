@@ -1,6 +1,6 @@
 //! An authorization server that runs.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{fmt, ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
 use bytes::Bytes;
@@ -41,6 +41,12 @@ pub struct Identity(pub(crate) Arc<Server>, Router);
 /// What all parts of the server share. Endpoints and pages have it as their state.
 pub(crate) struct Server {
     pub(crate) settings: Settings,
+    pub(crate) theme: Theme,
+    lasting: Arc<Lasting>,
+}
+
+/// What of a server outlives its settings.
+pub(crate) struct Lasting {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) database: Database,
     pub(crate) master: MasterKey,
@@ -48,10 +54,17 @@ pub(crate) struct Server {
     pub(crate) revocations: Revocations,
     pub(crate) tags: Tags,
     pub(crate) login: Login,
-    pub(crate) theme: Theme,
     pub(crate) remotes: Remotes,
     pub(crate) known_clients: KnownClients,
     pub(crate) proofs: ReplayMarks,
+}
+
+impl Deref for Server {
+    type Target = Lasting;
+
+    fn deref(&self) -> &Lasting {
+        &self.lasting
+    }
 }
 
 /// Keys for texts that come back to the server, one for each purpose.
@@ -99,8 +112,7 @@ impl Identity {
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
-        let server = Arc::new(Server {
-            settings,
+        let lasting = Lasting {
             clock,
             database,
             master,
@@ -108,13 +120,25 @@ impl Identity {
             revocations,
             tags,
             login,
-            theme,
             remotes: Remotes::default(),
             known_clients: KnownClients::default(),
             proofs: ReplayMarks::default(),
-        });
+        };
+        Ok(Self::of(Server { settings, theme, lasting: Arc::new(lasting) }))
+    }
+
+    fn of(server: Server) -> Self {
+        let server = Arc::new(server);
         let router = router::router(Arc::clone(&server));
-        Ok(Self(server, router))
+        Self(server, router)
+    }
+
+    /// The same server for other APIs, with the operator's files for its pages read anew. It shares all that it knows with
+    /// this one, which goes on for who still has it.
+    pub fn reloaded(&self, resources: Vec<String>) -> Result<Self, IdentityError> {
+        let settings = Settings { resources, ..self.0.settings.clone() };
+        let theme = Theme::load(&settings)?;
+        Ok(Self::of(Server { settings, theme, lasting: Arc::clone(&self.0.lasting) }))
     }
 
     /// Answers a request to one of [`crate::ROUTES`].

@@ -21,6 +21,7 @@ use serving::Serving;
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/independent");
 const CALLBACK: &str = "https://app.example.net/callback";
+const GOODBYE: &str = "https://app.example.net/goodbye";
 const PASSWORD: &str = "seven purple hedgehogs";
 
 /// A server with a user and a client of each kind; what the scripts are told of them.
@@ -30,7 +31,9 @@ async fn set_up() -> (Serving, Value) {
     let user = serving.identity.add_user(new).await.unwrap();
     let link = serving.identity.invite(&user.id, InvitationKind::Invite).await.unwrap().link.to_string();
     serving.choose_password(&link, PASSWORD).await;
-    let mut told = json!({ "issuer": serving.issuer, "name": "anna", "password": PASSWORD, "callback": CALLBACK });
+    let mut told = json!({
+        "issuer": serving.issuer, "name": "anna", "password": PASSWORD, "callback": CALLBACK, "goodbye": GOODBYE,
+    });
     for (name, kind) in [
         ("web", ClientKind::Web),
         ("browser", ClientKind::Browser),
@@ -56,6 +59,7 @@ fn client(name: &str, kind: ClientKind) -> Client {
     client.scopes = scopes;
     if kind.has_users() {
         client.redirect_uris = vec![RedirectUri::parse(CALLBACK, kind).unwrap()];
+        client.post_logout_redirect_uris = vec![RedirectUri::parse(GOODBYE, kind).unwrap()];
     }
     if kind == ClientKind::Native {
         client.grants.insert(GrantType::DeviceCode);
@@ -92,6 +96,28 @@ async fn authlib_passes_every_flow_that_it_supports() {
     python.env("PYTHONPATH", packages).arg(format!("{SCRIPTS}/authlib_client.py")).arg(told.to_string());
     let output = tokio::task::spawn_blocking(move || tools::run(&mut python)).await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+}
+
+/// What a client of another crate did.
+async fn rust(crate_name: &'static str) -> String {
+    let (_serving, told) = set_up().await;
+    let ran = tokio::task::spawn_blocking(move || {
+        let program = tools::cargo("independent", &format!("{SCRIPTS}/rust"));
+        tools::run(Command::new(program).arg(crate_name).arg(told.to_string()))
+    });
+    String::from_utf8(ran.await.unwrap().stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_crate_openidconnect_passes_every_flow_that_it_supports() {
+    let done = rust("openidconnect").await;
+    assert_eq!(done.lines().count(), 7, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_crate_oauth2_passes_every_flow_that_it_supports() {
+    let done = rust("oauth2").await;
+    assert_eq!(done.lines().count(), 3, "{done}");
 }
 
 /// The way to servers on loopback.

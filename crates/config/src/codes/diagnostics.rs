@@ -452,13 +452,13 @@ pub static BAD_SCOPE: Entry = Entry {
     operator: "A scope is printable ASCII without spaces, quotes and backslashes (RFC 6749 section 3.3).",
 };
 
-/// No listener asks for certificates.
+/// No listener believes certificates.
 pub static NO_CLIENT_CERTIFICATES: Entry = Entry {
     id: "PC-1605",
     status: None,
-    title: "No listener asks for certificates",
+    title: "No listener believes certificates",
     caller: "",
-    operator: "`client_certificate` needs a listener with `tls.client_certificates`.",
+    operator: "`client_certificate` needs a listener with `tls.client_certificates.ca`. `any_issuer` alone takes certificates that tokens are bound to, and authenticates nobody.",
 };
 
 /// Not an origin.

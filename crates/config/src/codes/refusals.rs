@@ -171,7 +171,7 @@ pub static UNKNOWN_CERTIFICATE: Entry = Entry {
     status: Some(401),
     title: "Client certificate is not known",
     caller: "Use a client certificate that is registered here.",
-    operator: "The certificate chains to a trusted CA but matches none of the listener's `clients`, or matches more than one.",
+    operator: "The certificate chains to a trusted CA but matches none of the listener's `clients`, or matches more than one; or it is of another issuer, where the listener takes those of any issuer for tokens that are bound to them.",
 };
 
 /// Token cannot be checked now.

@@ -4,6 +4,7 @@ use std::{collections::HashSet, net::SocketAddr};
 
 use base64::{Engine, engine::general_purpose};
 use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
 
 use super::{Context, addresses, every, files, reason, some_items, values};
 use crate::{
@@ -24,9 +25,10 @@ pub(super) fn all(cx: &Context, node: &Node, has_countries: bool) -> Option<Vec<
     })
 }
 
-/// Whether any listener asks for client certificates.
+/// Whether any listener knows clients by their certificates.
 pub(super) fn ask_for_certificates(listeners: &Node) -> bool {
-    listeners.items().iter().any(|l| l.get("tls").is_some_and(|tls| tls.get("client_certificates").is_some()))
+    let authority = |listener: &Node| listener.get("tls")?.get("client_certificates")?.get("ca").map(|_| ());
+    listeners.items().iter().any(|listener| authority(listener).is_some())
 }
 
 fn one(cx: &Context, node: &Node, has_countries: bool) -> Option<Listener> {
@@ -105,7 +107,8 @@ fn certificates(cx: &Context, node: &Node) -> Option<Vec<Certificate>> {
 }
 
 fn client_certificates(cx: &Context, node: &Node) -> Option<ClientCertificates> {
-    let ca = node.get("ca").and_then(|ca| files::certificates(cx, ca));
+    let any_issuer = node.get("any_issuer").and_then(Node::text) == Some("true");
+    let ca = node.get("ca").map_or_else(|| without_authority(cx, node, any_issuer), |ca| files::certificates(cx, ca));
     let crls = node.get("crl").map_or(Some(Vec::new()), |crl| files::revocation_lists(cx, crl));
     let mut seen = HashSet::new();
     let clients = every(node.get("clients").map(Node::items).unwrap_or_default(), |item| {
@@ -117,7 +120,21 @@ fn client_certificates(cx: &Context, node: &Node) -> Option<ClientCertificates> 
         cx.report(&diagnostics::DUPLICATE_NAME, item.span, message, "Give each its own name.");
         None
     });
-    Some(ClientCertificates { ca: ca?, crls: crls?, clients: clients? })
+    Some(ClientCertificates { ca: ca?, any_issuer, crls: crls?, clients: clients? })
+}
+
+/// No trust anchors, where certificates prove nothing but that their keys are held.
+fn without_authority(cx: &Context, node: &Node, any_issuer: bool) -> Option<Vec<CertificateDer<'static>>> {
+    if !any_issuer {
+        let help = "Add `ca: PATH`, or `any_issuer: true` if tokens are only to be bound to certificates.";
+        cx.report(&diagnostics::EXCLUSIVE_KEYS, node.span, "nothing says whose certificates are taken", help);
+        return None;
+    }
+    let Some(of_authority) = node.get("clients").or_else(|| node.get("crl")) else { return Some(Vec::new()) };
+    let message = "without a `ca` no certificate can be believed, or known as revoked";
+    let help = "Add `ca: PATH`, or remove `clients` and `crl`.";
+    cx.report(&diagnostics::EXCLUSIVE_KEYS, of_authority.span, message, help);
+    None
 }
 
 fn client(cx: &Context, node: &Node) -> Option<CertificateClient> {

@@ -146,7 +146,7 @@ fn method(cx: &Context, node: &Node, known: &Known<'_>) -> Option<Method> {
         "client_certificate" if known.certificates => Some(Method::ClientCertificate),
         "client_certificate" => {
             let help = "Add `client_certificates: { ca: PATH }` to the `tls` of a listener.";
-            let message = "no listener asks for client certificates";
+            let message = "no listener has an authority for client certificates";
             cx.report(&diagnostics::NO_CLIENT_CERTIFICATES, node.span, message, help);
             None
         }

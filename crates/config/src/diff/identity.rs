@@ -92,15 +92,15 @@ fn providers(old: &Identity, new: &Identity) -> Vec<Change> {
         match (find(old), find(new)) {
             (None, Some(new)) => {
                 let why = "users of this provider may log in";
-                Some(change(Verdict::Opened, &key, "none".into(), new.issuer.url.to_string(), why))
+                Some(change(Verdict::Opened, &key, "none".into(), new.issuer.clone(), why))
             }
             (Some(old), None) => {
                 let why = "users of this provider may no longer log in";
-                Some(change(Verdict::Closed, &key, old.issuer.url.to_string(), "none".into(), why))
+                Some(change(Verdict::Closed, &key, old.issuer.clone(), "none".into(), why))
             }
-            (Some(old), Some(new)) if old.issuer != new.issuer => {
+            (Some(old), Some(new)) if (&old.issuer, &old.remote) != (&new.issuer, &new.remote) => {
                 let why = "users of another provider may log in";
-                Some(change(Verdict::Widened, &key, old.issuer.url.to_string(), new.issuer.url.to_string(), why))
+                Some(change(Verdict::Widened, &key, old.issuer.clone(), new.issuer.clone(), why))
             }
             (Some(old), Some(new)) => Verdict::of_limit(&old.link, &new.link).map(|verdict| {
                 let why = "which account somebody gets changed";

@@ -23,6 +23,7 @@ pub(super) fn compare(old: &Config, new: &Config) -> Vec<Change> {
         }
         changes.extend(client_anchors(old, listener));
         changes.extend(revocation_lists(old, listener));
+        changes.extend(any_issuer(old, listener));
     }
     for listener in old.listeners.iter().filter(|listener| at(new, listener.address).is_none()) {
         changes.push(change(Verdict::Closed, listener, protection(listener), "not there", "it is gone"));
@@ -99,6 +100,19 @@ fn revocation_lists(old: &Config, new: &Listener) -> Option<Change> {
     let verdict = Verdict::of_limit(&!before, &!after)?;
     let text = |looked_up| if looked_up { "revoked certificates are refused" } else { "no `crl`" };
     Some(change(verdict, new, text(before), text(after), "whether revoked client certificates are refused changed"))
+}
+
+/// Whether tokens may be bound to certificates of any issuer.
+fn any_issuer(old: &Config, new: &Listener) -> Option<Change> {
+    let taken = |listener: &Listener| match &listener.security {
+        ListenerSecurity::Tls(tls) => tls.client_certificates.as_ref().is_some_and(|clients| clients.any_issuer),
+        ListenerSecurity::PlaintextLoopback | ListenerSecurity::Plaintext { .. } => false,
+    };
+    let (before, after) = (at(old, new.address).is_some_and(taken), taken(new));
+    let verdict = Verdict::of_limit(&before, &after)?;
+    let text = |taken| if taken { "of any issuer" } else { "of the `ca` alone" };
+    let why = "certificates that tokens and clients may be bound to, which authenticate nobody, changed";
+    Some(change(verdict, new, text(before), text(after), why))
 }
 
 fn anchors_of(listener: &Listener) -> Option<&[CertificateDer<'static>]> {

@@ -84,8 +84,10 @@ impl fmt::Debug for MasterKey {
 pub struct Provider {
     /// Its name in the file, in addresses and on the login page.
     pub name: String,
-    /// Its issuer identifier; where it is found, and by what it is trusted.
-    pub issuer: RemoteKeys,
+    /// Its issuer identifier, to the letter: a slash at its end belongs to it.
+    pub issuer: String,
+    /// Where it is found, and by what it is trusted.
+    pub remote: RemoteKeys,
     /// What it calls this server.
     pub client_id: String,
     /// What this server proves itself with.
@@ -96,10 +98,10 @@ pub struct Provider {
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, issuer, client_id, client_secret: _, link } = self;
+        let Self { name, issuer, remote: _, client_id, client_secret: _, link } = self;
         f.debug_struct("Provider")
             .field("name", name)
-            .field("issuer", &issuer.url)
+            .field("issuer", issuer)
             .field("client_id", client_id)
             .field("link", link)
             .finish_non_exhaustive()

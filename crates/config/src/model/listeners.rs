@@ -64,8 +64,11 @@ impl fmt::Debug for Certificate {
 /// Which client certificates a listener accepts, and who they stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificates {
-    /// Trust anchors.
+    /// Trust anchors. None: nobody is authenticated by a certificate.
     pub ca: Vec<CertificateDer<'static>>,
+    /// Certificates of other issuers are taken too, self-signed ones among them. They prove that whoever shows one holds its
+    /// key, for tokens that are bound to it (RFC 8705 §3) and clients that registered it (§2.2), and authenticate nobody.
+    pub any_issuer: bool,
     /// Lists of revoked certificates, one of every authority in a client's chain (RFC 5280 §5); none: nothing counts as
     /// revoked.
     pub crls: Vec<CertificateRevocationListDer<'static>>,

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use config::{CertificateIdentity, ClientCertificates};
-use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::Caller;
-use crate::refusal::{Challenge, Refusal};
+use crate::{
+    listen::Vouched,
+    refusal::{Challenge, Refusal},
+};
 
 /// Whose certificate a connection showed.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +18,8 @@ pub(crate) enum CertificateHolder {
     /// The client showed none.
     #[default]
     Nobody,
+    /// A certificate of any issuer: tokens may be bound to it, and it says nothing of who holds it.
+    Possessor,
     /// A valid certificate of no known client, or of several.
     Unknown,
     /// A client that these rules knew at the handshake.
@@ -37,7 +41,7 @@ impl CertificateHolder {
                     Err(Refusal::UnknownCertificate)
                 }
             }
-            Self::Unknown => Err(Refusal::UnknownCertificate),
+            Self::Possessor | Self::Unknown => Err(Refusal::UnknownCertificate),
             Self::Nobody => Err(Refusal::NoCredential(challenge)),
         }
     }
@@ -48,15 +52,15 @@ impl CertificateHolder {
     pub(crate) fn is_known(&self, rules: Option<&Arc<ClientCertificates>>) -> bool {
         match self {
             Self::Client(_, known_by) => rules.is_some_and(|rules| Arc::ptr_eq(rules, known_by) || rules == known_by),
-            Self::Unknown | Self::Nobody => false,
+            Self::Possessor | Self::Unknown | Self::Nobody => false,
         }
     }
 }
 
-/// Finds the one client that a verified leaf certificate stands for. Two that match are none: the file is ambiguous.
-pub(crate) fn identify(leaf: &CertificateDer<'_>, rules: Option<&Arc<ClientCertificates>>) -> CertificateHolder {
+/// Finds the one client that a certificate stands for. Two that match are none: the file is ambiguous.
+pub(crate) fn identify(vouched: &Vouched<'_>, rules: Option<&Arc<ClientCertificates>>) -> CertificateHolder {
     let Some(rules) = rules else { return CertificateHolder::Unknown };
-    let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
+    let Ok((_, certificate)) = X509Certificate::from_der(vouched.certificate()) else {
         return CertificateHolder::Unknown;
     };
     let mut matching = rules.clients.iter().filter(|client| matches(&certificate, &client.identity));

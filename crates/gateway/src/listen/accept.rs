@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Census, Leaf, Peer, Place, ServerTls, TlsSetupError, connection, proxy_header};
+use super::{Census, Leaf, Peer, Place, ServerTls, Shown, TlsSetupError, connection, proxy_header};
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::{Current, Gate},
@@ -151,14 +151,17 @@ struct Proved {
 impl Proved {
     fn by(session: &rustls::ServerConnection, tls: &ServerTls) -> Self {
         let server_name = session.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase());
-        let leaf = session.peer_certificates().and_then(<[_]>::first);
+        let (shown, rules) = (tls.shown(session), tls.clients.as_ref());
         Self {
             secure: true,
             multiplexed: session.alpn_protocol() == Some(b"h2"),
             certificate_names: tls.names_for(server_name.as_deref()),
-            certificate: leaf
-                .map_or(CertificateHolder::Nobody, |leaf| identify_certificate(leaf, tls.clients.as_ref())),
-            leaf: leaf.and_then(|leaf| Leaf::new(leaf.clone().into_owned(), tls.clients.as_ref())).map(Arc::new),
+            leaf: Leaf::new(&shown, rules).map(Arc::new),
+            certificate: match &shown {
+                Shown::Nothing => CertificateHolder::Nobody,
+                Shown::Possessed(_) => CertificateHolder::Possessor,
+                Shown::Vouched(vouched) => identify_certificate(vouched, rules),
+            },
             server_name,
         }
     }

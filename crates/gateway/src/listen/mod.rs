@@ -9,6 +9,7 @@ mod connection;
 mod frames;
 mod http1;
 mod proxy_header;
+mod shown;
 mod tls;
 
 use std::{
@@ -26,6 +27,8 @@ pub(crate) use authority::check_authority;
 pub(crate) use census::{Census, network_of};
 pub(crate) use http1::{Framing, HeadLimits, Pull, Switch, Switched, take};
 pub(crate) use proxy_header::source;
+pub use shown::Worth;
+pub(crate) use shown::{Shown, Vouched};
 pub(crate) use tls::{ServerTls, TlsSetupError};
 
 use crate::{
@@ -35,19 +38,21 @@ use crate::{
 };
 use census::Place;
 
-/// A client's certificate, of which the handshake proved that it is valid and whose key the client holds.
+/// A client's certificate, whose key the client holds.
 pub(crate) struct Leaf {
     pub(crate) der: CertificateDer<'static>,
     /// Of all of it (RFC 8705 §3.1).
     pub(crate) sha256: [u8; 32],
-    /// By which rules it was valid.
+    pub(crate) worth: Worth,
+    /// By which rules it was taken.
     rules: Option<Arc<ClientCertificates>>,
 }
 
 impl Leaf {
-    pub(crate) fn new(der: CertificateDer<'static>, rules: Option<&Arc<ClientCertificates>>) -> Option<Self> {
-        let sha256 = digest::digest(&digest::SHA256, &der).as_ref().try_into().ok()?;
-        Some(Self { der, sha256, rules: rules.map(Arc::clone) })
+    fn new(shown: &Shown<'_>, rules: Option<&Arc<ClientCertificates>>) -> Option<Self> {
+        let (der, worth) = shown.certificate()?;
+        let sha256 = digest::digest(&digest::SHA256, der).as_ref().try_into().ok()?;
+        Some(Self { der: der.clone().into_owned(), sha256, worth, rules: rules.map(Arc::clone) })
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use config::{ClientCertificates, ListenerTls};
 use rustls::{
-    RootCertStore, ServerConfig,
+    ServerConfig, ServerConnection,
     crypto::aws_lc_rs::{self, Ticketer},
-    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
 
-use super::client_chain::ShortChain;
+use super::shown::{Shown, Taken};
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,7 @@ pub(crate) struct ServerTls {
     pub(crate) config: Arc<ServerConfig>,
     /// Whose certificates it takes.
     pub(crate) clients: Option<Arc<ClientCertificates>>,
+    taken: Option<Taken>,
     certificates: Arc<Certificates>,
 }
 
@@ -37,9 +38,10 @@ impl ServerTls {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certificates = Arc::new(Certificates::new(tls, &provider)?);
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let builder = match &tls.client_certificates {
+        let taken = tls.client_certificates.as_ref().map(Taken::new).transpose()?;
+        let builder = match &taken {
             None => builder.with_no_client_auth(),
-            Some(clients) => builder.with_client_cert_verifier(verifier(clients)?),
+            Some(taken) => builder.with_client_cert_verifier(taken.verifier()),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -48,28 +50,21 @@ impl ServerTls {
         // The library's order is the strongest first; a client that prefers a weaker suite does not get it.
         config.ignore_client_order = true;
         let clients = tls.client_certificates.clone().map(Arc::new);
-        Ok(Self { config: Arc::new(config), clients, certificates })
+        Ok(Self { config: Arc::new(config), clients, taken, certificates })
+    }
+
+    /// What the client of a finished handshake showed.
+    pub(crate) fn shown<'c>(&self, session: &'c ServerConnection) -> Shown<'c> {
+        match (&self.taken, session.peer_certificates()) {
+            (Some(taken), Some(chain)) => taken.judge(chain),
+            (Some(_) | None, _) => Shown::Nothing,
+        }
     }
 
     /// Names of the certificate that answers a server name.
     pub(crate) fn names_for(&self, server_name: Option<&str>) -> Arc<[String]> {
         Arc::clone(&self.certificates.choose(server_name).names)
     }
-}
-
-/// Routes decide whether a certificate is needed, so the handshake asks for one and goes on without; one that is shown
-/// must be valid and not revoked.
-fn verifier(clients: &ClientCertificates) -> Result<Arc<dyn ClientCertVerifier>, TlsSetupError> {
-    let mut roots = RootCertStore::empty();
-    for anchor in &clients.ca {
-        roots.add(anchor.clone())?;
-    }
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated();
-    // An old list does not know what was revoked lately, so that it vouches for nobody.
-    let builder = builder.with_crls(clients.crls.iter().cloned()).enforce_revocation_expiration();
-    let verifier = builder.build()?;
-    Ok(Arc::new(ShortChain(verifier)))
 }
 
 /// A listener's certificates, chosen by server name.

@@ -67,7 +67,9 @@ impl Remotes {
     }
 
     async fn learn(&self, provider: &Provider, now: u64) -> Result<Remote, FederationError> {
-        let document = self.get(&format!("{}/.well-known/openid-configuration", provider.issuer)).await?;
+        // OpenID Connect Discovery §4.1: a slash at the end goes, though it belongs to the identifier.
+        let place = provider.issuer.strip_suffix('/').unwrap_or(&provider.issuer);
+        let document = self.get(&format!("{place}/.well-known/openid-configuration")).await?;
         let document: Map<String, Value> =
             serde_json::from_slice(&document).map_err(|_| FederationError::Document("discovery document"))?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);

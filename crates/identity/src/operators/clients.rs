@@ -89,11 +89,16 @@ impl Identity {
         Ok((client, secret))
     }
 
-    /// Puts a client in the place of what was known of it.
-    pub async fn update_client(&self, client: &Client) -> Result<(), ClientError> {
-        self.known(&client.id).await?;
+    /// Puts a client in the place of what was known of it. One that shall prove itself by a secret and has none gets one,
+    /// which is shown this once.
+    pub async fn update_client(&self, client: &Client) -> Result<Option<Secret>, ClientError> {
+        let known = self.known(&client.id).await?;
         self.check_client(client)?;
-        Ok(self.0.put_client(client).await?)
+        self.0.put_client(client).await?;
+        if client.authentication.has_secret() && known.secrets.is_empty() {
+            return Ok(Some(self.0.new_client_secret(&client.id, 0).await?));
+        }
+        Ok(None)
     }
 
     /// All clients, oldest first.

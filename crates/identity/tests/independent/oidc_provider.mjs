@@ -35,7 +35,7 @@ async function ask(url, form) {
 }
 
 const page = await ask(`${issuer}/login`);
-assert.ok(page.text.includes("Log in with Foreign"));
+assert.match(page.text, /Log in with foreign/i);
 let at = await ask(`${issuer}/login/external/foreign?return=%2Faccount`);
 for (let steps = 0; steps < 12 && (at.location || at.url.includes("/interaction/")); steps++) {
   if (at.location) { at = await ask(at.location); continue; }

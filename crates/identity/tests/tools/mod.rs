@@ -1,5 +1,5 @@
-//! Programs and packages of others: Debian's programs, and packages of npm and `PyPI` that are pinned and kept in the target
-//! folder.
+//! Programs and packages of others: Debian's programs, and packages of npm, `PyPI` and crates.io that are pinned and kept in
+//! the target folder.
 
 use std::{
     env, fs,
@@ -49,6 +49,16 @@ pub fn pip(name: &str, requirements: &str) -> PathBuf {
     run(&mut pip);
     fs::write(done, wanted).unwrap();
     folder
+}
+
+/// The program of a package of Rust that is none of this workspace's, built with the versions of its lock file.
+pub fn cargo(name: &str, package: &str) -> PathBuf {
+    let _turn = INSTALLING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-rust"));
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--target-dir"]).arg(&folder).current_dir(package);
+    run(&mut cargo);
+    folder.join("debug").join(name)
 }
 
 /// A program on the path; installed as a Debian package if it is missing.

@@ -20,13 +20,13 @@ fn one(cx: &Context, key: &Key, node: &Node) -> Option<Provider> {
         let message = format!("`{}` cannot be a part of an address", key.text);
         cx.report(&codes::BAD_PROVIDER, key.span, message, "Write at most 32 of a-z, 0-9 and `-`.");
     }
-    let issuer = node.get("issuer").and_then(|url| issuers::remote(cx, node, url));
+    let remote = node.get("issuer").and_then(|url| issuers::remote(cx, node, url));
     let secret = node.get("client_secret").and_then(|node| files::secret(cx, node));
     let link = node.get("link").map_or(Some(Link::Existing), |node| link(cx, node));
     let client_id = node.get("client_id")?.text()?.to_owned();
-    let name = key.text.clone();
+    let (name, issuer) = (key.text.clone(), node.get("issuer")?.text()?.to_owned());
     is_plain.then_some(())?;
-    Some(Provider { name, issuer: issuer?, client_id, client_secret: secret?, link: link? })
+    Some(Provider { name, issuer, remote: remote?, client_id, client_secret: secret?, link: link? })
 }
 
 fn link(cx: &Context, node: &Node) -> Option<Link> {

@@ -39,10 +39,12 @@ pub(super) enum Ending {
 
 /// Takes a head from what was read, once it is whole. The fields go into `table`, which is empty.
 pub(super) fn take(input: &mut Input, table: &mut HeaderMap, is_head: bool) -> Result<Option<Head>, Malformed> {
-    let Some(head) = input.take_head()? else {
-        return if input.bytes.len() > MOST_BYTES { Err(Malformed("head_too_large")) } else { Ok(None) };
-    };
-    parse(&head, std::mem::take(table), is_head).map(Some)
+    let head = input.take_head()?;
+    // One that came whole is no smaller for it.
+    if head.as_ref().map_or(input.bytes.len(), Bytes::len) > MOST_BYTES {
+        return Err(Malformed("head_too_large"));
+    }
+    head.map(|head| parse(&head, std::mem::take(table), is_head)).transpose()
 }
 
 fn parse(head: &Bytes, mut headers: HeaderMap, is_head: bool) -> Result<Head, Malformed> {
@@ -149,6 +151,13 @@ mod tests {
             assert!(head(whole).is_err(), "{whole:?}");
         }
         assert!(head(&format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: 1\r\n".repeat(MOST_FIELDS + 1))).is_err());
+    }
+
+    #[test]
+    fn a_head_is_too_large_however_it_comes() {
+        let long = |bytes: usize| format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(bytes));
+        assert!(head(&long(MOST_BYTES - 100)).is_ok());
+        assert!(head(&long(MOST_BYTES)).is_err());
     }
 
     #[test]
