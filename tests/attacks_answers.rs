@@ -158,7 +158,7 @@ fn refused<const N: usize>(good: String, bad: [String; N]) {
     assert!(status == 200 && body.contains("plain"), "the positive twin: {status} {body}");
     assert_eq!(client.get("plain"), (200, "plain".into()));
     assert!(is_reused(&origin), "the positive twin: a connection with a well-formed answer is used again");
-    for (number, text) in bad.iter().enumerate().map(|(at, text)| ((at + 1).to_string(), beginning(text))) {
+    for (number, text) in bad.into_iter().enumerate().map(|(at, text)| ((at + 1).to_string(), beginning(&text))) {
         let (status, body) = client.get(&number);
         assert!(status == 502 && !body.contains("plain") && !body.contains("poison"), "{text:?}: {status} {body}");
         is_not_reused(&mut client, &origin, &number);
