@@ -44,7 +44,9 @@ fn show(answer: Answer, format: Format) -> Result<(), Failure> {
             eprintln!("{} expires {}. The key is shown only this once.", record.id, output::rfc3339(record.expires));
             Ok(())
         }
-        (Answer::Changed { record } | Answer::Revoked { record }, Format::Json) => output::print_json(&json!({ "record": record })),
+        (Answer::Changed { record } | Answer::Revoked { record }, Format::Json) => {
+            output::print_json(&json!({ "record": record }))
+        }
         (Answer::Changed { record }, Format::Table) => {
             let (scopes, roles) = (record.scopes.join(" "), record.roles.join(" "));
             eprintln!("{} has the scopes [{scopes}] and the roles [{roles}]", record.id);

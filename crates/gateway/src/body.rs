@@ -138,7 +138,16 @@ impl Inbound {
 
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { inner: Received::Nothing, drained: false, left: 0, received: 0, minimum_rate: 0, pace: None, ended: None, held: None }
+        Self {
+            inner: Received::Nothing,
+            drained: false,
+            left: 0,
+            received: 0,
+            minimum_rate: 0,
+            pace: None,
+            ended: None,
+            held: None,
+        }
     }
 
     /// A body that was read whole.

@@ -89,7 +89,7 @@ impl Served {
 fn serve(sent: &[u8]) -> Served {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let (client, server) = tokio::io::duplex(1 << 20);
+        let (near, server) = tokio::io::duplex(1 << 20);
         let seen = Record::default();
         let record = Arc::clone(&seen);
         let service = service_fn(move |request| answer(Arc::clone(&record), request));
@@ -99,8 +99,8 @@ fn serve(sent: &[u8]) -> Served {
             .max_headers(100)
             .max_buf_size(64 << 10)
             .serve_connection(TokioIo::new(server), service);
-        let (mut reader, mut writer) = tokio::io::split(client);
-        let send = async {
+        let (mut reader, mut writer) = tokio::io::split(near);
+        let client = async {
             let _ = writer.write_all(sent).await;
             // The other side reads what is there before the connection ends.
             for _ in 0..64 {
@@ -111,7 +111,7 @@ fn serve(sent: &[u8]) -> Served {
             let _ = reader.read_to_end(&mut answers).await;
             answers
         };
-        let (answers, _) = tokio::join!(send, connection);
+        let (answers, _) = tokio::join!(client, connection);
         let seen = std::mem::take(&mut *seen.lock().unwrap());
         Served { seen, answers }
     })

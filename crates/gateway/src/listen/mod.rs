@@ -12,10 +12,7 @@ mod proxy_header;
 mod shown;
 mod tls;
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use aws_lc_rs::digest;
 use config::ClientCertificates;

@@ -167,19 +167,39 @@ mod tests {
             (200, &[("content-length", "7")], Some(5), get(), "content-length: 5\r\n", Following::Length(5), true),
             (200, &[], Some(0), get(), "content-length: 0\r\n", Following::Nothing, true),
             (200, &[], None, get(), "transfer-encoding: chunked\r\n", Following::Chunked, true),
-            (200, &[("transfer-encoding", "gzip")], None, get(), "transfer-encoding: chunked\r\n", Following::Chunked, true),
+            (
+                200,
+                &[("transfer-encoding", "gzip")],
+                None,
+                get(),
+                "transfer-encoding: chunked\r\n",
+                Following::Chunked,
+                true,
+            ),
             (200, &[], None, old.clone(), "connection: close\r\n", Following::UntilClosed, false),
             (200, &[], Some(5), old, "content-length: 5\r\nconnection: keep-alive\r\n", Following::Length(5), true),
             (200, &[("content-length", "7")], Some(0), head.clone(), "content-length: 7\r\n", Following::Nothing, true),
             (404, &[], Some(7), head, "content-length: 7\r\n", Following::Nothing, true),
             (204, &[("content-length", "7")], Some(0), get(), "", Following::Nothing, true),
             (304, &[("content-length", "7")], Some(0), get(), "content-length: 7\r\n", Following::Nothing, true),
-            (400, &[("connection", "close")], Some(1), get(), "content-length: 1\r\nconnection: close\r\n", Following::Length(1), false),
+            (
+                400,
+                &[("connection", "close")],
+                Some(1),
+                get(),
+                "content-length: 1\r\nconnection: close\r\n",
+                Following::Length(1),
+                false,
+            ),
         ] {
             let (text, seen, kept) = written(status, fields, length, &asked);
             let (line, rest) = text.split_once("\r\n").unwrap();
             assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
-            assert_eq!((rest, seen, kept), (format!("{expected}{date}\r\n").as_str(), following, is_kept), "{status} {fields:?}");
+            assert_eq!(
+                (rest, seen, kept),
+                (format!("{expected}{date}\r\n").as_str(), following, is_kept),
+                "{status} {fields:?}"
+            );
         }
     }
 

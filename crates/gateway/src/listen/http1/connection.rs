@@ -39,8 +39,13 @@ use crate::{
 const PARTING: Duration = Duration::from_secs(2);
 
 /// Serves a connection whose first byte was read, until it ends or `leaving` turns true between two requests.
-pub(in crate::listen) async fn serve<S>(peer: Arc<Peer>, first: u8, stream: S, limits: HeadLimits, leaving: Arc<AtomicBool>)
-where
+pub(in crate::listen) async fn serve<S>(
+    peer: Arc<Peer>,
+    first: u8,
+    stream: S,
+    limits: HeadLimits,
+    leaving: Arc<AtomicBool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut connection = Connection::new(stream, first);
@@ -174,10 +179,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         if self.spoiled {
             asked.connection = Persistence::Closed;
         }
-        let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_switch = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         match (self.send(&gate, answer, &asked).await, switcher) {
             (Err(BrokenOff), _) => Next::Nothing,
-            (Ok(_), Some(switcher)) if switches => Next::Switched(switcher),
+            (Ok(_), Some(switcher)) if is_switch => Next::Switched(switcher),
             (Ok(true), _) if self.drain().await => Next::Request,
             (Ok(_), _) => Next::Goodbye,
         }
@@ -221,12 +226,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         match (wish, incoming.expectation) {
             (Wish::Nothing, Expectation::Waits | Expectation::Asking) => return Poll::Pending,
             (Wish::Nothing, Expectation::None) if incoming.drained > DRAIN_BYTES => return Poll::Pending,
-            (Wish::Piece | Wish::Nothing, Expectation::None) => {}
             (Wish::Piece, Expectation::Waits) => {
                 self.output.line(&[b"HTTP/1.1 100 Continue\r\n\r\n"]);
                 incoming.expectation = Expectation::Asking;
             }
-            (Wish::Piece, Expectation::Asking) => {}
+            (Wish::Piece, Expectation::Asking | Expectation::None) | (Wish::Nothing, Expectation::None) => {}
         }
         if incoming.expectation == Expectation::Asking {
             if ready!(self.poll_flush(cx)).is_err() {
@@ -306,9 +310,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Sends what there is of an answer. The head goes together with the first piece of a body that is there already.
     fn poll_send(&mut self, outgoing: &mut Outgoing, cx: &mut Context<'_>) -> Poll<Result<(), BrokenOff>> {
         loop {
-            let taken = match self.output.takes_data() {
-                true => outgoing.poll_take(&mut self.output, cx)?,
-                false => Poll::Ready(Rest::More),
+            let taken = if self.output.takes_data() {
+                outgoing.poll_take(&mut self.output, cx)?
+            } else {
+                Poll::Ready(Rest::More)
             };
             while !self.output.is_empty() {
                 ready!(self.output.poll_write(&mut self.stream, cx)).map_err(|_| BrokenOff)?;

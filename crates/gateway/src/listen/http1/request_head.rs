@@ -3,10 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header,
-    request::Parts,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header, request::Parts};
 
 use crate::http1::{Body, Connection, Fields, Input, Kept, Malformed};
 
@@ -156,7 +153,10 @@ mod tests {
                 take(&mut input, &mut table, LIMITS).unwrap().unwrap()
             });
             assert_eq!((head.parts.method.as_str(), head.parts.uri.to_string()), ("POST", "/a?b".into()));
-            assert_eq!((&head.parts.headers["host"], &head.parts.headers["x-a"]), (&"a".parse().unwrap(), &"b".parse().unwrap()));
+            assert_eq!(
+                (&head.parts.headers["host"], &head.parts.headers["x-a"]),
+                (&"a".parse().unwrap(), &"b".parse().unwrap())
+            );
             assert!(matches!(head.body, Body::Length(5)));
         }
     }

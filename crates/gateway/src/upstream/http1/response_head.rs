@@ -70,8 +70,7 @@ fn parse(head: &Bytes, mut headers: HeaderMap, is_head: bool) -> Result<Head, Ma
         }
     }
     let ending = ending(&said, status, is_head)?;
-    let keeps_alive =
-        said.connection() == Connection::Kept && !matches!(ending, Ending::Closed | Ending::Switched);
+    let keeps_alive = said.connection() == Connection::Kept && !matches!(ending, Ending::Closed | Ending::Switched);
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
