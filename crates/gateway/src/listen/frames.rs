@@ -30,6 +30,10 @@ const MOST_EMPTY: u32 = 100;
 const MOST_TINY: u32 = 5_000;
 const TINY: u32 = 8;
 
+/// Of a connection that sent this many of them, little is read at once, so that others have their turn in between.
+const MANY: u32 = 64;
+const AT_ONCE: usize = 1024;
+
 /// A PING of a stream: a connection error (RFC 9113 §6.7).
 const POISON: [u8; HEAD + 8] = [0, 0, 8, 6, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
 
@@ -39,11 +43,33 @@ pub(super) struct Frames<S> {
     reader: Reader,
     /// What is left of the poison, once there were too many.
     poison: Option<&'static [u8]>,
+    /// Others had their turn since something was read.
+    waited: bool,
 }
 
 impl<S> Frames<S> {
     pub(super) fn new(inner: S) -> Self {
-        Self { inner, reader: Reader::new(Instant::now()), poison: None }
+        Self { inner, reader: Reader::new(Instant::now()), poison: None, waited: false }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Frames<S> {
+    /// Reads, and lets others go first if what comes is mostly work.
+    fn poll_some(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.reader.counts.are_many() {
+            return Pin::new(&mut self.inner).poll_read(cx, buffer);
+        }
+        if !std::mem::replace(&mut self.waited, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut room = [0; AT_ONCE];
+        let (room, _) = room.split_at_mut(AT_ONCE.min(buffer.remaining()));
+        let mut some = ReadBuf::new(room);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut some))?;
+        self.waited = false;
+        buffer.put_slice(some.filled());
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -52,7 +78,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Frames<S> {
         let this = &mut *self;
         if this.poison.is_none() {
             let before = buffer.filled().len();
-            ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
+            ready!(this.poll_some(cx, buffer))?;
             let read = buffer.filled().get(before..).unwrap_or_default();
             let Some(whole) = this.reader.read(read, Instant::now) else { return Poll::Ready(Ok(())) };
             // What came after the last whole frame is not worth reading.
@@ -151,6 +177,11 @@ struct Counts {
 impl Counts {
     fn new(began: Instant) -> Self {
         Self { began, resets: 0, control: 0, empty: 0, tiny: 0 }
+    }
+
+    /// Whether the connection has sent many that cost it nothing.
+    fn are_many(&self) -> bool {
+        self.resets.saturating_add(self.control).saturating_add(self.empty).saturating_add(self.tiny) > MANY
     }
 
     /// Counts a frame; whether there are too many of its kind. Kinds by their numbers in RFC 9113 §6.
