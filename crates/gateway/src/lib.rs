@@ -45,7 +45,7 @@ pub mod workbench;
 
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use inventory::{Inventory, Sighting};
-pub use issuer::send_out;
+pub use issuer::{send_out, send_to_stranger};
 pub use recent::{Position, Recent, Step, StepOutcome, Story};
 pub use resident::{Answering, Resident, Translating, Visitor};
 pub use sources::{KeySource, KnownKey, Lookup, SourceUnavailable, Sources};

@@ -10,12 +10,13 @@ use tower::ServiceExt;
 
 use crate::{
     accounts::Login,
-    clients::KnownClients,
+    clients::{Documents, KnownClients},
     clock::Clock,
     error::IdentityError,
     federation::Remotes,
     keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
     origin::Origin,
+    outgoing::WayOut,
     pages::Theme,
     router,
     settings::Settings,
@@ -49,8 +50,10 @@ pub(crate) struct Server {
     pub(crate) tags: Tags,
     pub(crate) login: Login,
     pub(crate) theme: Theme,
+    pub(crate) way_out: Arc<WayOut>,
     pub(crate) remotes: Remotes,
     pub(crate) known_clients: KnownClients,
+    pub(crate) documents: Arc<Documents>,
     pub(crate) proofs: ReplayMarks,
 }
 
@@ -99,6 +102,8 @@ impl Identity {
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
+        let way_out = Arc::new(WayOut::default());
+        let documents = Documents::new(Arc::clone(&way_out), settings.clients_by_url.clone().unwrap_or_default());
         let server = Arc::new(Server {
             settings,
             clock,
@@ -109,8 +114,10 @@ impl Identity {
             tags,
             login,
             theme,
-            remotes: Remotes::default(),
+            remotes: Remotes::new(Arc::clone(&way_out)),
+            way_out,
             known_clients: KnownClients::default(),
+            documents: Arc::new(documents),
             proofs: ReplayMarks::default(),
         });
         let router = router::router(Arc::clone(&server));

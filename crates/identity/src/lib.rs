@@ -16,6 +16,7 @@ mod identity;
 mod keys;
 mod operators;
 mod origin;
+mod outgoing;
 mod pages;
 mod parameters;
 mod problem;
@@ -30,15 +31,18 @@ pub use accounts::{
     AccountError, Acr, Amr, Event, EventKind, HashingError, InvalidUser, Invitation, InvitationKind, NewUser, Session,
     SessionId, SessionSummary, User, UserId,
 };
-pub use clients::{Authentication, Client, ClientId, ClientKind, GrantType, NotARedirect, RedirectUri, TokenFormat};
+pub use clients::{
+    Authentication, Client, ClientId, ClientKind, ClientsByUrl, GrantType, NotARedirect, RedirectUri, TokenFormat,
+};
 pub use clock::{Clock, SystemClock};
 pub use error::IdentityError;
-pub use federation::{Linking, Outgoing, OutgoingError, Provider, ProviderSecret};
+pub use federation::{Linking, Provider, ProviderSecret};
 pub use grants::{Grant, GrantId};
 pub use identity::Identity;
 pub use keys::{KeyRing, MasterKey, MasterKeyError};
 pub use operators::ClientError;
 pub use origin::{ClientCertificate, Origin};
+pub use outgoing::{Errand, Outgoing, OutgoingError};
 pub use pages::ThemeError;
 pub use router::ROUTES;
 pub use secret::{Digest, Purpose, Secret};

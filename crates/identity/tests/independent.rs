@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use identity::{
-    Client, ClientId, ClientKind, GrantType, InvitationKind, Linking, NewUser, Outgoing, OutgoingError, Provider,
-    ProviderSecret, RedirectUri, Settings,
+    Client, ClientId, ClientKind, Errand, GrantType, InvitationKind, Linking, NewUser, Outgoing, OutgoingError,
+    Provider, ProviderSecret, RedirectUri, Settings,
 };
 use serde_json::{Value, json};
 use serving::Serving;
@@ -100,6 +100,7 @@ struct Loopback;
 impl Outgoing for Loopback {
     fn send(
         &self,
+        _errand: Errand,
         request: Request<Bytes>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
         Box::pin(async move { exchange(request).await.map_err(|error| OutgoingError(error.to_string())) })

@@ -1,5 +1,7 @@
 //! The built-in authorization server: whether there is one, what it gives out, and what routes ask of it.
 
+mod strangers;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{Identity, IdentityLifetimes, Link, Registration, StepUp};
@@ -30,6 +32,7 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
         fapi: _,
         opaque_access_tokens: _,
         registration: _,
+        clients_by_url: _,
         scopes: _,
         templates: _,
         master_key: _,
@@ -58,6 +61,7 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
         let why = "the shortest password changed";
         change(verdict, "password.minimum", minimum(old).to_string(), minimum(new).to_string(), why)
     }));
+    changes.extend(strangers::clients_by_url(old.clients_by_url.as_ref(), new.clients_by_url.as_ref()));
     changes.extend(providers(old, new));
     changes
 }

@@ -37,7 +37,8 @@ impl Server {
     /// Proves the client of a request.
     pub(crate) async fn authenticate(&self, call: &Call) -> Answer<Authenticated> {
         let (id, presented) = presented(call)?;
-        let client = self.client(&ClientId(id.into_owned())).await?.filter(|client| !client.disabled);
+        let client =
+            self.client(&ClientId(id.into_owned()), call.origin.address).await?.filter(|client| !client.disabled);
         let client = client.ok_or_else(|| refused(call))?;
         let certificate = call.origin.certificate.as_ref();
         let proved = match (&client.client.authentication, presented) {

@@ -9,7 +9,6 @@ use super::{Authentication, Client, ClientId, ClientKind, GrantType, RedirectUri
 use crate::{
     problem::{Answer, Code, Problem},
     scopes,
-    settings::Settings,
 };
 
 const MAX_REDIRECTS: usize = 20;
@@ -57,11 +56,13 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// A client as it described itself, as far as the server has that. A registered client is always a third party.
-    pub(crate) fn into_client(self, id: ClientId, settings: &Settings) -> Answer<Client> {
+    pub(crate) fn into_client(self, id: ClientId, knows_scope: impl Fn(&str) -> bool) -> Answer<Client> {
         let kind = self.kind()?;
         let name = self.client_name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| id.0.clone());
-        if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-            return Err(wrong("client_name has at most 128 characters and no control characters"));
+        if name.chars().count() > MAX_NAME || name.chars().any(is_unseen) {
+            return Err(wrong(
+                "client_name has at most 128 characters, and none that is not seen or turns text around",
+            ));
         }
         let mut client = Client::new(id, name, kind);
         client.authentication = self.authentication(kind)?;
@@ -77,7 +78,7 @@ impl Registration {
             return Err(redirect_problem("redirect_uris is missing"));
         }
         let asked = self.scope.as_deref().map(scopes::read).transpose()?;
-        client.scopes = asked.unwrap_or_default().into_iter().filter(|scope| settings.knows_scope(scope)).collect();
+        client.scopes = asked.unwrap_or_default().into_iter().filter(|scope| knows_scope(scope)).collect();
         client.backchannel_logout_uri = self.backchannel_logout_uri.map(|uri| https(&uri)).transpose()?;
         client.uri = self.client_uri.map(|uri| https(&uri)).transpose()?;
         client.dpop_bound = self.dpop_bound_access_tokens;
@@ -169,6 +170,13 @@ impl Client {
         }
         members
     }
+}
+
+/// Characters that show nothing, or change how those around them are shown: a name must look like what it is.
+fn is_unseen(c: char) -> bool {
+    let is_format = matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
+    c.is_control() || is_format
 }
 
 fn grant(name: &str, kind: ClientKind) -> Answer<GrantType> {

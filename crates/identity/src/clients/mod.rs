@@ -2,6 +2,7 @@
 
 mod assertion;
 mod authentication;
+mod by_url;
 mod kind;
 mod known;
 mod metadata;
@@ -10,6 +11,8 @@ mod origins;
 mod redirect;
 
 pub(crate) use authentication::Authenticated;
+pub use by_url::ClientsByUrl;
+pub(crate) use by_url::Documents;
 pub use kind::ClientKind;
 pub(crate) use known::KnownClients;
 pub(crate) use metadata::Registration;

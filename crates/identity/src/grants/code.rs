@@ -15,7 +15,7 @@ use crate::{
     identity::Server,
     problem::{Answer, Problem},
     secret::{Digest, Purpose, Secret, random_id},
-    store::grants::Redemption,
+    store::{clients::StoredClient, grants::Redemption},
     tokens::{Binding, TokenAnswer},
 };
 
@@ -41,13 +41,14 @@ impl Server {
     pub(crate) async fn give_code(
         &self,
         session: &Session,
-        client: &Client,
+        stored: &StoredClient,
         scopes: BTreeSet<String>,
         resources: Vec<String>,
         binding: &CodeBinding,
         pushed: Option<Digest>,
     ) -> Answer<Secret> {
         let now = self.clock.now();
+        let client = &stored.client;
         let facts = Facts::of(session);
         let refreshes = client.grants.contains(&GrantType::RefreshToken);
         let alone = scopes.contains("offline_access") && refreshes;
@@ -66,6 +67,7 @@ impl Server {
             revoked: None,
             facts,
         };
+        self.keep_client_by_url(stored, grant.expires).await?;
         let code = Secret::generate(Purpose::Code)?;
         let used_up = self.database.add_code(&grant, code.digest(), binding, now + LIFETIME, pushed, now).await?;
         if used_up { Ok(code) } else { Err(Problem::invalid_request("the pushed request was used or has expired")) }
