@@ -121,6 +121,8 @@ fn create_client(new: NewClient) -> Outcome {
     (client.resources, client.roles, client.tenant) = (resources, new.roles, new.tenant);
     (client.first_party, client.dpop_bound) = (first_party, dpop);
     client.token_format = opaque.then_some(TokenFormat::Opaque);
+    client.backchannel_logout_uri = new.backchannel_logout_uri;
+    client.backchannel_logout_session_required = new.backchannel_logout_session_required;
     if let Some(path) = jwks {
         let text = std::fs::read(&path).map_err(Failure::file(&path))?;
         jose::JwkSet::parse(&text).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;

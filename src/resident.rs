@@ -54,6 +54,7 @@ impl Resident {
     pub(crate) fn follow(self: &Arc<Self>) {
         tokio::spawn(self.identity.clone().follow());
         tokio::spawn(self.identity.clone().clean());
+        tokio::spawn(self.identity.clone().tell_clients());
         let resident = Arc::clone(self);
         tokio::spawn(async move {
             let mut seen = None;
@@ -117,6 +118,7 @@ fn provider(served: &config::Provider) -> Result<Provider, Failure> {
 struct Road {
     providers: Vec<RemoteKeys>,
     documents: Reach,
+    logouts: Reach,
 }
 
 impl Road {
@@ -124,6 +126,7 @@ impl Road {
         Self {
             providers: served.providers.iter().map(|provider| provider.issuer.clone()).collect(),
             documents: served.clients_by_url.as_ref().map(|rules| rules.reach.clone()).unwrap_or_default(),
+            logouts: served.backchannel_logout.clone(),
         }
     }
 }
@@ -139,7 +142,7 @@ impl Outgoing for Road {
             let sent = match errand {
                 Errand::Provider => gateway::send_out(request, &self.providers, most).await,
                 Errand::ClientDocument => gateway::send_to_stranger(request, &self.documents, most).await,
-                Errand::Logout => gateway::send_to_stranger(request, &Reach::default(), most).await,
+                Errand::Logout => gateway::send_to_stranger(request, &self.logouts, most).await,
             };
             sent.map_err(OutgoingError)
         })

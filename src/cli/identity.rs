@@ -122,6 +122,12 @@ pub(crate) struct NewClient {
     /// File with its public keys (a JWK set), by which it proves itself instead of a secret
     #[arg(long, value_name = "FILE")]
     pub(crate) jwks: Option<PathBuf>,
+    /// Where it is told that a session ended (OpenID Connect Back-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    pub(crate) backchannel_logout_uri: Option<String>,
+    /// It must be told which session ended (it always is)
+    #[arg(long, requires = "backchannel_logout_uri")]
+    pub(crate) backchannel_logout_session_required: bool,
     /// A role that tokens it gets for itself say; may be given more than once
     #[arg(long = "role", value_name = "ROLE")]
     pub(crate) roles: Vec<String>,

@@ -6,6 +6,7 @@ use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use crate::{
@@ -55,6 +56,8 @@ pub(crate) struct Server {
     pub(crate) known_clients: KnownClients,
     pub(crate) documents: Arc<Documents>,
     pub(crate) proofs: ReplayMarks,
+    /// Rung when clients are to be told of the end of a session.
+    pub(crate) session_ended: Notify,
 }
 
 /// Keys for texts that come back to the server, one for each purpose.
@@ -119,6 +122,7 @@ impl Identity {
             known_clients: KnownClients::default(),
             documents: Arc::new(documents),
             proofs: ReplayMarks::default(),
+            session_ended: Notify::new(),
         });
         let router = router::router(Arc::clone(&server));
         Ok(Self(server, router))

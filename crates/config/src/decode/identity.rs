@@ -31,6 +31,7 @@ pub(super) fn read(cx: &Context, node: &Node, origin: Option<&Origin>, data: &st
     let providers = providers::all(cx, node.get("providers"));
     let scopes = scopes(cx, node.get("scopes"));
     let clients_by_url = strangers::clients_by_url(cx, node.get("clients_by_url"), scopes.as_ref());
+    let backchannel_logout = strangers::reach(cx, node.get("backchannel_logout"));
     let registration = registration(cx, node.get("registration"));
     let minimum = node.get("password").and_then(|password| password.get("minimum"));
     let password_minimum = minimum.map_or(Some(8), |node| password_minimum(cx, node));
@@ -47,6 +48,7 @@ pub(super) fn read(cx: &Context, node: &Node, origin: Option<&Origin>, data: &st
         opaque_access_tokens: flag("opaque_access_tokens"),
         registration: registration?,
         clients_by_url: clients_by_url?,
+        backchannel_logout: backchannel_logout?,
         scopes: scopes?,
         templates: node.get("templates").and_then(Node::text).map(|path| cx.base.join(path)),
         master_key: master_key?,

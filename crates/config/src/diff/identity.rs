@@ -33,6 +33,7 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
         opaque_access_tokens: _,
         registration: _,
         clients_by_url: _,
+        backchannel_logout: _,
         scopes: _,
         templates: _,
         master_key: _,
@@ -62,6 +63,7 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
         change(verdict, "password.minimum", minimum(old).to_string(), minimum(new).to_string(), why)
     }));
     changes.extend(strangers::clients_by_url(old.clients_by_url.as_ref(), new.clients_by_url.as_ref()));
+    changes.extend(strangers::reach("backchannel_logout", &old.backchannel_logout, &new.backchannel_logout));
     changes.extend(providers(old, new));
     changes
 }

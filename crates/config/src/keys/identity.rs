@@ -12,6 +12,7 @@ pub(crate) static IDENTITY: Shape = Shape {
         key("opaque_access_tokens", Kind::Flag),
         key("registration", Kind::Text),
         key("clients_by_url", Kind::Object(&CLIENTS_BY_URL)),
+        key("backchannel_logout", Kind::Object(&REACH)),
         key("scopes", Kind::Named(&Kind::Text)),
         key("templates", Kind::Text),
         key("master_key", Kind::Text),
@@ -32,6 +33,8 @@ static CLIENTS_BY_URL: Shape = Shape {
         key("allow_networks", Kind::List(&Kind::Text)),
     ],
 };
+
+static REACH: Shape = Shape { fields: &[key("ca", Kind::Text), key("allow_networks", Kind::List(&Kind::Text))] };
 
 static PASSWORD: Shape = Shape { fields: &[key("minimum", Kind::Whole)] };
 

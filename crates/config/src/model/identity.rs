@@ -36,6 +36,8 @@ pub struct Identity {
     pub registration: Registration,
     /// Clients that nobody registered, known by the address of a document; none unless written.
     pub clients_by_url: Option<ClientsByUrl>,
+    /// Where clients are told of the end of a session besides public addresses.
+    pub backchannel_logout: Reach,
     /// What scopes mean, in the words of the consent page.
     pub scopes: BTreeMap<Scope, String>,
     /// Folder of templates that replace the built-in ones.

@@ -17,6 +17,7 @@ const MAX_NAME: usize = 128;
 /// What a client says of itself. Members that are not known are passed over (RFC 7591 §2).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in the registry of client metadata")]
 pub(crate) struct Registration {
     /// Human-readable name.
     pub(crate) client_name: Option<String>,
@@ -30,6 +31,8 @@ pub(crate) struct Registration {
     pub(crate) post_logout_redirect_uris: Vec<String>,
     /// Where it is told that a session ended.
     pub(crate) backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which one.
+    pub(crate) backchannel_logout_session_required: bool,
     /// How it authenticates.
     pub(crate) token_endpoint_auth_method: Option<String>,
     /// How it comes by tokens.
@@ -80,6 +83,7 @@ impl Registration {
         let asked = self.scope.as_deref().map(scopes::read).transpose()?;
         client.scopes = asked.unwrap_or_default().into_iter().filter(|scope| knows_scope(scope)).collect();
         client.backchannel_logout_uri = self.backchannel_logout_uri.map(|uri| https(&uri)).transpose()?;
+        client.backchannel_logout_session_required = self.backchannel_logout_session_required;
         client.uri = self.client_uri.map(|uri| https(&uri)).transpose()?;
         client.dpop_bound = self.dpop_bound_access_tokens;
         client.certificate_bound = self.tls_client_certificate_bound_access_tokens;
@@ -155,6 +159,7 @@ impl Client {
             "tls_client_certificate_bound_access_tokens": self.certificate_bound,
             "require_pushed_authorization_requests": self.require_par,
             "id_token_signed_response_alg": self.id_token_algorithm.name(),
+            "backchannel_logout_session_required": self.backchannel_logout_session_required,
         });
         let mut members = metadata.as_object_mut().map(std::mem::take).unwrap_or_default();
         if let Authentication::PrivateKeyJwt { jwks } = &self.authentication {
@@ -201,10 +206,16 @@ fn redirects(asked: &[String], kind: ClientKind) -> Answer<Vec<RedirectUri>> {
 }
 
 fn https(uri: &str) -> Answer<String> {
-    match RedirectUri::parse(uri, ClientKind::Web) {
-        Ok(uri) => Ok(uri.as_str().to_owned()),
-        Err(_) => Err(wrong("client_uri and backchannel_logout_uri are https addresses")),
+    if is_https(uri) {
+        Ok(uri.to_owned())
+    } else {
+        Err(wrong("client_uri and backchannel_logout_uri are https addresses"))
     }
+}
+
+/// An https address without user, fragment or dot segments.
+pub(crate) fn is_https(uri: &str) -> bool {
+    uri.starts_with("https://") && RedirectUri::parse(uri, ClientKind::Web).is_ok()
 }
 
 fn wrong(description: &'static str) -> Problem {

@@ -15,6 +15,6 @@ pub use by_url::ClientsByUrl;
 pub(crate) use by_url::Documents;
 pub use kind::ClientKind;
 pub(crate) use known::KnownClients;
-pub(crate) use metadata::Registration;
+pub(crate) use metadata::{Registration, is_https};
 pub use model::{Authentication, Client, ClientId, GrantType, TokenFormat};
 pub use redirect::{NotARedirect, RedirectUri};

@@ -158,6 +158,9 @@ pub struct Client {
     /// Where it is told that a session ended (OpenID Connect Back-Channel Logout).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which session (`sid`); it always is.
+    #[serde(default)]
+    pub backchannel_logout_session_required: bool,
     /// How it may come by tokens.
     pub grants: BTreeSet<GrantType>,
     /// Scopes that it may ask for.
@@ -213,6 +216,7 @@ impl Client {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
             grants: kind.default_grants(),
             scopes: BTreeSet::new(),
             resources: Vec::new(),

@@ -53,6 +53,8 @@ fn document(server: &Server) -> Value {
         "dpop_signing_alg_values_supported": CLIENT_ALGORITHMS,
         "tls_client_certificate_bound_access_tokens": true,
         "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": server.way_out.is_connected(),
+        "backchannel_logout_session_supported": server.way_out.is_connected(),
         "client_id_metadata_document_supported": server.takes_clients_by_url(),
         "require_pushed_authorization_requests": settings.fapi,
         "request_parameter_supported": false,

@@ -83,7 +83,10 @@ impl Server {
         let next = Self::first_refresh_token(client)?;
         let first = next.as_ref().map(|secret| (secret.digest(), Self::refresh_binding(client, &tokens)));
         let check = |grant: &Grant, code: &CodeBinding| check(client, call, grant, code, &tokens);
-        match self.database.redeem_code(digest, check, first, now).await? {
+        // The session ends then at the latest, unless another login in it says so (`keep_session_clients`).
+        let session_end = now + self.settings.session.as_secs();
+        let told_until = client.backchannel_logout_uri.as_ref().map(|_| session_end);
+        match self.database.redeem_code(digest, check, first, told_until, now).await? {
             Redemption::Given(grant, code) => {
                 self.answer_for_user(client, &grant, &grant.scopes, &grant.resources, &tokens, next, code.nonce).await
             }

@@ -3,7 +3,7 @@
 use store::{StoreError, token_text::NoRandomness};
 
 use crate::{
-    clients::{Authentication, Client, ClientId},
+    clients::{Authentication, Client, ClientId, is_https},
     grants::mark,
     identity::{Identity, Server},
     secret::{Purpose, Secret, random_id},
@@ -162,6 +162,9 @@ impl Identity {
         }
         if !confidential && client.grants.iter().any(|grant| grant.needs_credentials()) {
             return Err(ClientError::Unsafe("client credentials and token exchange need a client with credentials"));
+        }
+        if client.backchannel_logout_uri.as_deref().is_some_and(|uri| !is_https(uri)) {
+            return Err(ClientError::Unsafe("`backchannel_logout_uri` is an https address without user and fragment"));
         }
         if client.redirect_uris.is_empty() && client.grants.contains(&crate::clients::GrantType::AuthorizationCode) {
             return Err(ClientError::Unsafe("a client that asks users needs a redirect URI"));
