@@ -79,6 +79,7 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
     settings.access_token = served.lifetimes.access_token;
     settings.refresh_token = served.lifetimes.refresh_token;
     settings.session = served.lifetimes.session;
+    settings.session_idle = served.lifetimes.session_idle;
     settings.password_minimum = served.password_minimum;
     settings.opaque_access_tokens = served.opaque_access_tokens;
     settings.fapi = served.fapi;

@@ -63,7 +63,14 @@ fn lifetimes(cx: &Context, node: Option<&Node>) -> Option<IdentityLifetimes> {
     let access_token = time(cx, node, "access_token", MOST_ACCESS, (5 * minute, MOST_ACCESS));
     let refresh_token = time(cx, node, "refresh_token", 30 * 24 * hour, (hour, 365 * 24 * hour));
     let session = time(cx, node, "session", 12 * hour, (5 * minute, 30 * 24 * hour));
-    Some(IdentityLifetimes { access_token: access_token?, refresh_token: refresh_token?, session: session? })
+    let longest = session.unwrap_or(30 * 24 * hour);
+    let idle = time(cx, node, "session_idle", hour.min(longest), (5 * minute, longest));
+    Some(IdentityLifetimes {
+        access_token: access_token?,
+        refresh_token: refresh_token?,
+        session: session?,
+        session_idle: idle?,
+    })
 }
 
 fn time(

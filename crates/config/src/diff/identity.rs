@@ -69,6 +69,7 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
 }
 
 fn lifetimes(old: &IdentityLifetimes, new: &IdentityLifetimes) -> Vec<Change> {
+    let IdentityLifetimes { access_token: _, refresh_token: _, session: _, session_idle: _ } = old;
     let told = |key: &str, old: Duration, new: Duration| {
         let verdict = Verdict::of_limit(&old, &new)?;
         Some(change(verdict, &format!("lifetimes.{key}"), time(old), time(new), "how long it is good changed"))
@@ -77,6 +78,7 @@ fn lifetimes(old: &IdentityLifetimes, new: &IdentityLifetimes) -> Vec<Change> {
         told("access_token", old.access_token, new.access_token),
         told("refresh_token", old.refresh_token, new.refresh_token),
         told("session", old.session, new.session),
+        told("session_idle", old.session_idle, new.session_idle),
     ]
     .into_iter()
     .flatten()

@@ -61,6 +61,8 @@ pub struct IdentityLifetimes {
     pub refresh_token: Duration,
     /// Sessions of users at the login pages. Default 12 hours.
     pub session: Duration,
+    /// Sessions that are not used. Default 1 hour (NIST SP 800-63B-4 §2.2.3), and never longer than a session.
+    pub session_idle: Duration,
 }
 
 /// Who may register clients over the network.
