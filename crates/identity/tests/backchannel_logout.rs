@@ -201,7 +201,8 @@ async fn a_code_that_is_redeemed_after_the_end_of_its_session_is_told_at_once() 
     let code = asking.allowed(&mut browser).await["code"].clone();
     house.identity.end_sessions(&user.id, None).await.unwrap();
     let id = shop.id.0.as_str();
-    let form = [("grant_type", "authorization_code"), ("client_id", id), ("code", &code), ("code_verifier", &asking.verifier)];
+    let form =
+        [("grant_type", "authorization_code"), ("client_id", id), ("code", &code), ("code_verifier", &asking.verifier)];
     let answer = house.post("/oauth2/token", &form).await;
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text());
     assert_eq!(told(&house).await, (1, 1));
@@ -219,12 +220,15 @@ async fn a_client_that_does_not_answer_is_asked_again_ever_more_seldom_and_after
     assert_eq!(told(&house).await, (0, 0), "not before its time");
     let house = house.reopened(asking::shop).await;
     house.identity.connect(Arc::new(Road(Arc::clone(&receivers))));
-    for (wait, expected) in [(4, (0, 0)), (1, (1, 0)), (29, (0, 0)), (1, (1, 0)), (119, (0, 0)), (1, (1, 1)), (10_000, (0, 0))] {
+    for (wait, expected) in
+        [(4, (0, 0)), (1, (1, 0)), (29, (0, 0)), (1, (1, 0)), (119, (0, 0)), (1, (1, 1)), (10_000, (0, 0))]
+    {
         house.clock.forward(wait);
         assert_eq!(told(&house).await, expected, "after {wait} s more");
     }
     let seen = receivers.take();
-    let ids: std::collections::BTreeSet<String> = seen.iter().map(|(_, token)| claims(token)["jti"].to_string()).collect();
+    let ids: std::collections::BTreeSet<String> =
+        seen.iter().map(|(_, token)| claims(token)["jti"].to_string()).collect();
     assert_eq!((seen.len(), ids.len()), (4, 4), "each try is a token of its own");
 }
 
@@ -294,7 +298,9 @@ async fn many_ends_of_one_client_leave_room_for_others() {
 #[tokio::test]
 async fn an_address_that_is_not_https_is_not_registered() {
     let (house, _) = house().await;
-    for uri in ["http://shop.example/out", "http://127.0.0.1/out", "https://u@shop.example/", "https://shop.example/#a", "x"] {
+    for uri in
+        ["http://shop.example/out", "http://127.0.0.1/out", "https://u@shop.example/", "https://shop.example/#a", "x"]
+    {
         let mut client = Client::new(identity::ClientId(String::new()), "Shop", ClientKind::Service);
         client.backchannel_logout_uri = Some(uri.to_owned());
         assert!(house.identity.create_client(client).await.is_err(), "{uri}");

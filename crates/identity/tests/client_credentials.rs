@@ -364,3 +364,44 @@ async fn a_client_registers_itself_once_with_the_operators_token_and_cares_for_i
     assert_eq!(call("DELETE", path, own, &json!({})).await.status(), StatusCode::NO_CONTENT);
     assert_eq!(call("GET", path, own, &json!({})).await.error().0, 401);
 }
+
+#[tokio::test]
+async fn an_exchanged_token_dies_with_the_token_that_it_came_of() {
+    let server = House::with(shop).await;
+    let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
+    let apis = |client: &mut identity::Client| {
+        client.serves = vec![ORDERS.into(), STOCK.into()];
+        client.grants.insert(identity::GrantType::TokenExchange);
+    };
+    let (api, key) = server.client(ClientKind::Service, apis).await;
+    let given = async || {
+        let body = server.client_credentials(&client, &secret, &[("resource", ORDERS)]).await.json();
+        body["access_token"].as_str().unwrap().to_owned()
+    };
+    let exchanged = async |token: &str| {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("resource", STOCK),
+        ];
+        let answer = server.post_with("/oauth2/token", &form, &[("authorization", &basic(&api.id.0, &key))]).await;
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    };
+    let is_good = async |token: &str| server.identity.judge_token(token).await.unwrap().valid;
+    let (first, other) = (given().await, given().await);
+    let second = exchanged(&first).await;
+    let third = exchanged(&second).await;
+    let others = exchanged(&other).await;
+    for token in [&first, &second, &third, &others] {
+        assert!(is_good(token).await);
+    }
+    let authorization = basic(&client.id.0, &secret);
+    server.post_with("/oauth2/revoke", &[("token", &first)], &[("authorization", &authorization)]).await;
+    for token in [&first, &second, &third] {
+        assert!(!is_good(token).await, "{token}");
+    }
+    assert!(is_good(&others).await, "it came of another one");
+    server.identity.set_client_disabled(&client.id, true).await.unwrap();
+    assert!(!is_good(&others).await, "it came of a client that is shut out");
+}

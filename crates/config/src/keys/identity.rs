@@ -22,15 +22,14 @@ pub(crate) static IDENTITY: Shape = Shape {
     ],
 };
 
-static LIFETIMES: Shape =
-    Shape {
-        fields: &[
-            key("access_token", Kind::Text),
-            key("refresh_token", Kind::Text),
-            key("session", Kind::Text),
-            key("session_idle", Kind::Text),
-        ],
-    };
+static LIFETIMES: Shape = Shape {
+    fields: &[
+        key("access_token", Kind::Text),
+        key("refresh_token", Kind::Text),
+        key("session", Kind::Text),
+        key("session_idle", Kind::Text),
+    ],
+};
 
 static CLIENTS_BY_URL: Shape = Shape {
     fields: &[

@@ -4,11 +4,7 @@ use sqlx::{Sqlite, Transaction};
 use store::StoreError;
 
 use super::{Database, seconds};
-use crate::{
-    accounts::{SessionId, UserId},
-    clients::ClientId,
-    grants::Grant,
-};
+use crate::{accounts::SessionId, clients::ClientId, grants::Grant};
 
 /// Seconds after which a notice is given up.
 const GIVEN_UP: u64 = 3 * 3_600;

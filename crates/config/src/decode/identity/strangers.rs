@@ -12,7 +12,8 @@ use crate::{
 /// Scopes that are always there (OpenID Connect Core §5.4 and §11).
 const BUILT_IN: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
-/// Which clients may be known by their address; none unless it is written.
+/// Which clients may be known by their address; none unless it is written. `None` if something in it is wrong.
+#[allow(clippy::option_option)]
 pub(super) fn clients_by_url(
     cx: &Context,
     node: Option<&Node>,
