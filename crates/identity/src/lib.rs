@@ -33,7 +33,8 @@ pub use accounts::{
     SessionId, SessionSummary, User, UserId,
 };
 pub use clients::{
-    Authentication, Client, ClientId, ClientKind, ClientsByUrl, GrantType, NotARedirect, RedirectUri, TokenFormat,
+    Authentication, CertificateName, Client, ClientId, ClientKind, ClientsByUrl, DistinguishedName, GrantType,
+    NotADistinguishedName, NotARedirect, RedirectUri, TokenFormat,
 };
 pub use clock::{Clock, SystemClock};
 pub use error::IdentityError;
@@ -50,4 +51,4 @@ pub use router::ROUTES;
 pub use secret::{Digest, Purpose, Secret};
 pub use settings::{BUILT_IN_SCOPES, Issuer, NotAnIssuer, Settings};
 pub use store::{DATABASE, clients::StoredClient};
-pub use tokens::{Mark, Revocations, Subject, Verdict};
+pub use tokens::{Mark, Revocations, Subject, Verdict, certificate_thumbprint};

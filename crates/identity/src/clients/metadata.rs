@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Authentication, Client, ClientId, ClientKind, GrantType, RedirectUri, TokenFormat};
+use super::{
+    Authentication, CertificateName, Client, ClientId, ClientKind, DistinguishedName, GrantType, RedirectUri,
+    TokenFormat,
+};
 use crate::{
     problem::{Answer, Code, Problem},
     scopes,
@@ -43,6 +46,8 @@ pub(crate) struct Registration {
     pub(crate) scope: Option<String>,
     /// Its public keys.
     pub(crate) jwks: Option<Value>,
+    /// Subject of its certificate (RFC 8705 §2.1.2).
+    pub(crate) tls_client_auth_subject_dn: Option<String>,
     /// Name in its certificate (RFC 8705 §2.1.2).
     pub(crate) tls_client_auth_san_dns: Option<String>,
     /// Name in its certificate.
@@ -124,13 +129,28 @@ impl Registration {
             None | Some("none") => Ok(Authentication::None),
             Some("client_secret_post") if kind.is_confidential() => Ok(Authentication::SecretPost),
             Some("private_key_jwt") => checked(Authentication::PrivateKeyJwt { jwks: jwks()? }),
-            Some("tls_client_auth") => {
-                let name = self.tls_client_auth_san_dns.clone().or_else(|| self.tls_client_auth_san_uri.clone());
-                let name =
-                    name.ok_or_else(|| wrong("tls_client_auth_san_dns or tls_client_auth_san_uri is missing"))?;
-                Ok(Authentication::TlsClientAuth { name })
-            }
+            Some("tls_client_auth") => Ok(Authentication::TlsClientAuth { name: self.certificate_name()? }),
             Some(_) => Err(wrong("token_endpoint_auth_method is not one that a client of this type can have")),
+        }
+    }
+}
+
+impl Registration {
+    /// The one name of its certificate (RFC 8705 §2.1.2).
+    fn certificate_name(&self) -> Answer<CertificateName> {
+        let alternative = [&self.tls_client_auth_san_dns, &self.tls_client_auth_san_uri];
+        let mut alternatives = alternative.into_iter().flatten().filter(|name| !name.is_empty());
+        match (&self.tls_client_auth_subject_dn, alternatives.next(), alternatives.next()) {
+            (None, Some(name), None) => Ok(CertificateName::Alternative(name.clone())),
+            (Some(subject), None, None) => {
+                let parsed = DistinguishedName::parse(subject);
+                parsed
+                    .map(CertificateName::Subject)
+                    .map_err(|_| wrong("tls_client_auth_subject_dn is not as in RFC 4514"))
+            }
+            _ => Err(wrong(
+                "one of tls_client_auth_subject_dn, tls_client_auth_san_dns and tls_client_auth_san_uri is needed",
+            )),
         }
     }
 }
@@ -164,6 +184,14 @@ impl Client {
         let mut members = metadata.as_object_mut().map(std::mem::take).unwrap_or_default();
         if let Authentication::PrivateKeyJwt { jwks } = &self.authentication {
             members.insert("jwks".to_owned(), jwks.clone());
+        }
+        if let Authentication::TlsClientAuth { name } = &self.authentication {
+            let (member, value) = match name {
+                CertificateName::Subject(subject) => ("tls_client_auth_subject_dn", String::from(subject.clone())),
+                CertificateName::Alternative(name) if name.contains(':') => ("tls_client_auth_san_uri", name.clone()),
+                CertificateName::Alternative(name) => ("tls_client_auth_san_dns", name.clone()),
+            };
+            members.insert(member.to_owned(), value.into());
         }
         for (name, value) in [("client_uri", &self.uri), ("backchannel_logout_uri", &self.backchannel_logout_uri)] {
             if let Some(value) = value {

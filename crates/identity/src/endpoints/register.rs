@@ -15,6 +15,7 @@ use super::call::MAX_BODY;
 use crate::{
     clients::{Client, ClientId, Registration},
     identity::Server,
+    operators::NOT_FIT_FOR_FAPI,
     problem::{Answer, Code, Problem},
     secret::{Digest, Purpose, Secret, random_id},
 };
@@ -55,6 +56,7 @@ async fn create(server: &Server, request: Request) -> Answer<Map<String, Value>>
     let now = server.clock.now();
     let registration = described(request).await?;
     let client = registration.into_client(ClientId(random_id()?), |scope| server.settings.knows_scope(scope))?;
+    check_fapi(server, &client)?;
     if !server.database.use_initial_token(initial, now).await? {
         return Err(refused());
     }
@@ -96,6 +98,7 @@ async fn replace(server: &Server, id: &str, request: Request) -> Answer<Map<Stri
         fapi: client.fapi,
         ..described
     };
+    check_fapi(server, &changed)?;
     server.put_client(&changed).await?;
     Ok(told(server, &changed, &token))
 }
@@ -103,6 +106,13 @@ async fn replace(server: &Server, id: &str, request: Request) -> Answer<Map<Stri
 async fn remove(server: &Server, id: &str, headers: &HeaderMap) -> Answer<()> {
     let (client, _) = own(server, id, headers).await?;
     server.delete_client(&client.id).await?;
+    Ok(())
+}
+
+fn check_fapi(server: &Server, client: &Client) -> Answer<()> {
+    if server.is_fapi(client) && !client.authentication.is_fit_for_fapi() {
+        return Err(Problem::new(Code::InvalidClientMetadata, NOT_FIT_FOR_FAPI));
+    }
     Ok(())
 }
 

@@ -16,6 +16,10 @@ const SECRET_GRACE: u64 = 3_600;
 /// Life of an initial access token, in seconds (1 day).
 const INITIAL_LIFETIME: u64 = 86_400;
 
+/// FAPI 2.0 §5.3.2.1.
+pub(crate) const NOT_FIT_FOR_FAPI: &str = "a client of the FAPI profile proves who it is with a key of its own \
+    (private_key_jwt) or a certificate (tls_client_auth, self_signed_tls_client_auth), not with a secret or nothing";
+
 /// Why something could not be done with a client. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -159,6 +163,9 @@ impl Identity {
         let confidential = client.authentication.is_confidential();
         if !client.require_pkce && !confidential {
             return Err(ClientError::Unsafe("only a client with credentials can be exempted from PKCE"));
+        }
+        if self.0.is_fapi(client) && !client.authentication.is_fit_for_fapi() {
+            return Err(ClientError::Unsafe(NOT_FIT_FOR_FAPI));
         }
         if !confidential && client.grants.iter().any(|grant| grant.needs_credentials()) {
             return Err(ClientError::Unsafe("client credentials and token exchange need a client with credentials"));
