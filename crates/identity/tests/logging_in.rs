@@ -280,7 +280,7 @@ async fn logging_out_ends_the_session_and_asks_first() {
 
 #[tokio::test]
 async fn a_session_ends_when_it_was_not_used_for_as_long_as_the_operator_says() {
-    let house = House::with(|settings| settings.session_idle = std::time::Duration::from_secs(600)).await;
+    let house = House::with(|settings| settings.session_idle = std::time::Duration::from_mins(10)).await;
     let (_, mut browser) = house.person("anna").await;
     for _ in 0..5 {
         house.clock.forward(599);
