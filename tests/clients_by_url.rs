@@ -64,7 +64,7 @@ fn site() -> Site {
 }
 
 fn ask(gate: &Gate, id: &str) -> Answer {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let encode = |text: &str| text.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02X}"));
     let target = format!(
         "/oauth2/authorize?client_id={}&redirect_uri={}&response_type=code&scope=orders%3Aread&state=s\
          &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
