@@ -9,7 +9,11 @@ use std::{
 };
 
 use comfy_table::Table;
-use identity::{Authentication, Client, ClientId, ClientKind, RedirectUri, TokenFormat};
+use identity::{
+    Authentication, CertificateName, Client, ClientId, ClientKind, DistinguishedName, RedirectUri, TokenFormat,
+    certificate_thumbprint,
+};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde_json::Value;
 
 use crate::{
@@ -104,8 +108,8 @@ pub(crate) fn run_client(command: ClientCommand) -> Outcome {
 }
 
 fn create_client(new: NewClient) -> Outcome {
-    let NewClient { server, name, kind, id, redirect_uris, scopes, resources, first_party, dpop, opaque, jwks, .. } =
-        new;
+    let proof = proof(&new)?;
+    let NewClient { server, name, kind, id, redirect_uris, scopes, resources, first_party, dpop, opaque, .. } = new;
     let kind = match kind {
         Kind::Web => ClientKind::Web,
         Kind::Native => ClientKind::Native,
@@ -121,15 +125,46 @@ fn create_client(new: NewClient) -> Outcome {
     (client.resources, client.roles, client.tenant) = (resources, new.roles, new.tenant);
     (client.first_party, client.dpop_bound) = (first_party, dpop);
     client.token_format = opaque.then_some(TokenFormat::Opaque);
-    if let Some(path) = jwks {
-        let text = std::fs::read(&path).map_err(Failure::file(&path))?;
-        jose::JwkSet::parse(&text).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
-        let jwks = serde_json::from_slice(&text).map_err(Failure::Protocol)?;
-        client.authentication = Authentication::PrivateKeyJwt { jwks };
+    client.backchannel_logout_uri = new.backchannel_logout_uri;
+    client.backchannel_logout_session_required = new.backchannel_logout_session_required;
+    (client.fapi, client.certificate_bound) = (new.fapi, new.certificate_bound);
+    if let Some(authentication) = proof {
+        client.authentication = authentication;
     }
     let answer = asked(server, Ask::Client(ClientAsk::Add(Box::new(client))))?;
     let shown = if answer["secret"].is_null() { "It has no secret." } else { "The secret is shown only this once." };
     show_secret(&answer, new.output.format, shown)
+}
+
+/// What it proves itself with instead of a secret or nothing.
+fn proof(new: &NewClient) -> Result<Option<Authentication>, Failure> {
+    if let Some(path) = &new.jwks {
+        let text = std::fs::read(path).map_err(Failure::file(path))?;
+        jose::JwkSet::parse(&text).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+        let jwks = serde_json::from_slice(&text).map_err(Failure::Protocol)?;
+        return Ok(Some(Authentication::PrivateKeyJwt { jwks }));
+    }
+    if let Some(path) = &new.certificate {
+        let text = std::fs::read(path).map_err(Failure::file(path))?;
+        let wrong = || Failure::Usage(format!("{}: no certificate in PEM", path.display()));
+        let read: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        let thumbprints: Vec<String> =
+            read.map_err(|_| wrong())?.iter().map(|der| certificate_thumbprint(der)).collect();
+        return if thumbprints.is_empty() {
+            Err(wrong())
+        } else {
+            Ok(Some(Authentication::SelfSignedTls { thumbprints }))
+        };
+    }
+    let name = match (&new.certificate_subject, &new.certificate_name) {
+        (Some(subject), _) => {
+            let parsed = DistinguishedName::parse(subject);
+            CertificateName::Subject(parsed.map_err(|why| Failure::Usage(format!("{subject}: {why}")))?)
+        }
+        (None, Some(name)) => CertificateName::Alternative(name.clone()),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Authentication::TlsClientAuth { name }))
 }
 
 pub(crate) fn run_token(command: TokenCommand) -> Outcome {

@@ -8,12 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use config::{Config, Link, MasterKey as Configured, Registration, RemoteKeys};
+use config::{Config, Link, MasterKey as Configured, Reach, Registration, RemoteKeys};
 use gateway::{Answering, SourceUnavailable, Translating, Visitor, Worth};
 use http::{Request, Response, StatusCode};
 use identity::{
-    ClientCertificate, Digest, Identity, IdentityError, Issuer, Linking, MasterKey, Origin, Outgoing, OutgoingError,
-    Provider, ProviderSecret, Purpose, Settings, SystemClock,
+    ClientCertificate, ClientsByUrl, Digest, Errand, Identity, IdentityError, Issuer, Linking, MasterKey, Origin,
+    Outgoing, OutgoingError, Provider, ProviderSecret, Purpose, Settings, SystemClock,
 };
 use jose::{JwkSet, jwt::Claims};
 use tokio::runtime::Handle;
@@ -44,7 +44,7 @@ impl Resident {
         };
         let settings = settings(config, served)?;
         let identity = Identity::open(settings, &config.data, master, Arc::new(SystemClock)).await?;
-        identity.connect(Arc::new(Road(served.providers.iter().map(|provider| provider.remote.clone()).collect())));
+        identity.connect(Arc::new(Road::of(served)));
         let current = RwLock::new(identity.clone());
         Ok(Some(Self { identity, current, runtime: Handle::current(), origins: RwLock::default() }))
     }
@@ -68,6 +68,7 @@ impl Resident {
     pub(crate) fn follow(self: &Arc<Self>) {
         tokio::spawn(self.identity.clone().follow());
         tokio::spawn(self.identity.clone().clean());
+        tokio::spawn(self.identity.clone().tell_clients());
         let resident = Arc::clone(self);
         tokio::spawn(async move {
             let mut seen = None;
@@ -91,10 +92,12 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
     settings.access_token = served.lifetimes.access_token;
     settings.refresh_token = served.lifetimes.refresh_token;
     settings.session = served.lifetimes.session;
+    settings.session_idle = served.lifetimes.session_idle;
     settings.password_minimum = served.password_minimum;
     settings.opaque_access_tokens = served.opaque_access_tokens;
     settings.fapi = served.fapi;
     settings.registration = served.registration == Registration::InitialAccessToken;
+    settings.clients_by_url = served.clients_by_url.as_ref().map(clients_by_url);
     settings.key_rotation = served.rotate_keys;
     settings.templates.clone_from(&served.templates);
     settings.providers = served.providers.iter().map(provider).collect::<Result<_, _>>()?;
@@ -105,6 +108,11 @@ fn settings(config: &Config, served: &config::Identity) -> Result<Settings, Fail
 fn resources(config: &Config) -> Vec<String> {
     let own = config.issuers.get(&config::Identity::issuer_name());
     own.map(|issuer| issuer.validation.audiences.clone()).unwrap_or_default()
+}
+
+fn clients_by_url(served: &config::ClientsByUrl) -> ClientsByUrl {
+    let scopes = served.scopes.iter().map(|scope| scope.0.clone()).collect();
+    ClientsByUrl { hosts: served.hosts.clone(), scopes }
 }
 
 fn provider(served: &config::Provider) -> Result<Provider, Failure> {
@@ -126,14 +134,37 @@ fn provider(served: &config::Provider) -> Result<Provider, Failure> {
 }
 
 /// Where the server's own requests go: to the providers that the configuration names, and to public addresses.
-struct Road(Vec<RemoteKeys>);
+struct Road {
+    providers: Vec<RemoteKeys>,
+    documents: Reach,
+    logouts: Reach,
+}
+
+impl Road {
+    fn of(served: &config::Identity) -> Self {
+        Self {
+            providers: served.providers.iter().map(|provider| provider.remote.clone()).collect(),
+            documents: served.clients_by_url.as_ref().map(|rules| rules.reach.clone()).unwrap_or_default(),
+            logouts: served.backchannel_logout.clone(),
+        }
+    }
+}
 
 impl Outgoing for Road {
     fn send(
         &self,
+        errand: Errand,
         request: Request<Bytes>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
-        Box::pin(async move { gateway::send_out(request, &self.0).await.map_err(OutgoingError) })
+        Box::pin(async move {
+            let most = errand.most_bytes();
+            let sent = match errand {
+                Errand::Provider => gateway::send_out(request, &self.providers, most).await,
+                Errand::ClientDocument => gateway::send_to_stranger(request, &self.documents, most).await,
+                Errand::Logout => gateway::send_to_stranger(request, &self.logouts, most).await,
+            };
+            sent.map_err(OutgoingError)
+        })
     }
 }
 

@@ -288,3 +288,33 @@ fn client_certificates_are_followed_through_their_scopes_and_authorities() {
     );
     insta::assert_snapshot!(shown(&diff_in(folder.path(), MUTUAL, &new, &[])));
 }
+
+#[test]
+fn clients_that_nobody_registered_open_and_widen() {
+    let with = |keys: &str| {
+        let scopes = "scopes: { \"orders:read\": \"read\", \"orders:write\": \"write\" }";
+        format!("{BASE}identity: {{ issuer: \"https://id.example.com\", {scopes}{keys} }}\n")
+    };
+    let rules = |keys: &str| with(&format!(", clients_by_url: {{ {keys} }}"));
+    let compared = |old: &str, new: &str| shown(&diff(old, new, &[]));
+    let narrow = rules("scopes: [\"orders:read\"], hosts: [a.example]");
+    let opened = compared(&with(""), &narrow);
+    assert!(opened.contains("opened") && opened.contains("identity.clients_by_url"), "{opened}");
+    for (wide, key) in [
+        ("scopes: [\"orders:read\"]", "clients_by_url.hosts"),
+        ("scopes: [\"orders:read\"], hosts: [a.example, b.example]", "clients_by_url.hosts"),
+        ("scopes: [\"orders:read\", \"orders:write\"], hosts: [a.example]", "clients_by_url.scopes"),
+        (
+            "scopes: [\"orders:read\"], hosts: [a.example], allow_networks: [10.0.0.0/8]",
+            "clients_by_url.allow_networks",
+        ),
+    ] {
+        let (there, back) = (compared(&narrow, &rules(wide)), compared(&rules(wide), &narrow));
+        assert!(there.contains("widened") && there.contains(key), "{there}");
+        assert!(back.contains("narrowed") && back.contains(key), "{back}");
+    }
+    let logout = compared(&with(""), &with(", backchannel_logout: { allow_networks: [10.0.0.0/8] }"));
+    assert!(logout.contains("widened") && logout.contains("backchannel_logout.allow_networks"), "{logout}");
+    let idle = compared(&with(""), &with(", lifetimes: { session_idle: 2h }"));
+    assert!(idle.contains("widened") && idle.contains("lifetimes.session_idle"), "{idle}");
+}

@@ -467,3 +467,64 @@ fn the_gateway_routes_all_that_the_server_answers() {
         assert!(routes.iter().any(takes), "{route}");
     }
 }
+
+#[test]
+fn a_client_proves_itself_with_a_certificate_that_says_what_was_registered() {
+    let gate = Gate::start_in(&[], |origin| {
+        format!(
+            r#"
+listeners:
+  - address: 127.0.0.2:0
+  - address: 127.0.0.1:0
+    tls:
+      certificate: server.pem
+      key: file:server.key
+      client_certificates: {{ ca: ca.pem }}
+identity: {SERVER}
+apis:
+  - name: orders
+    host: localhost
+    path: /orders
+    upstream: http://{}
+    authenticate: [identity]
+    routes: [{{ match: "GET /orders/{{id}}", scopes: [orders:read] }}]
+"#,
+            origin.address
+        )
+    });
+    let create = ["client", "create", "-o", "json", "--type", "service", "--scope", "orders:read", "--name"];
+    let made = |name: &str, more: &[&str]| {
+        let output = told(&gate, &[&create, &[name][..], more].concat(), "");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        serde_json::from_slice::<Value>(&output.stdout).map_err(|_| told)
+    };
+    let ask = |client: &Value, certificate: Option<&str>| {
+        let id = client["client"]["id"].as_str().unwrap();
+        let body = format!("grant_type=client_credentials&client_id={id}");
+        let head = "POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                    Content-Type: application/x-www-form-urlencoded";
+        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let stream = wire::handshake(gate.address, "localhost", wire::config(&gate, certificate));
+        wire::until_close_of(stream, request.as_bytes()).status
+    };
+    let by_name = made("a", &["--certificate-name", "spiffe://corp.example/billing"]).unwrap();
+    let by_subject = made("b", &["--certificate-subject", "CN=rcgen self signed cert"]).unwrap();
+    let by_another = made("c", &["--certificate-subject", "CN=billing,O=Example"]).unwrap();
+    let own = made("d", &["--certificate", gate.folder.path().join("client.pem").to_str().unwrap()]).unwrap();
+    for client in [&by_name, &by_subject, &by_another, &own] {
+        assert!(client["secret"].is_null(), "{client}");
+    }
+    assert_eq!((ask(&by_name, Some("client")), ask(&by_name, Some("stranger"))), (200, 401));
+    assert_eq!((ask(&by_subject, Some("client")), ask(&by_another, Some("client"))), (200, 401));
+    assert_eq!((ask(&own, Some("client")), ask(&own, Some("stranger"))), (200, 401));
+    assert_eq!(ask(&by_name, None), 401);
+
+    let fapi = made("e", &["--fapi", "--certificate-name", "spiffe://corp.example/billing"]).unwrap();
+    assert_eq!(ask(&fapi, Some("client")), 400, "the profile asks for a token that is bound");
+    let bound = ["--fapi", "--certificate-name", "spiffe://corp.example/billing", "--certificate-bound"];
+    assert_eq!(ask(&made("f", &bound).unwrap(), Some("client")), 200);
+    let refused = made("g", &["--fapi"]).unwrap_err();
+    assert!(refused.contains("--jwks") && refused.contains("--certificate-subject"), "{refused}");
+    let wrong = made("h", &["--certificate-subject", "billing"]).unwrap_err();
+    assert!(wrong.contains("RFC 4514"), "{wrong}");
+}

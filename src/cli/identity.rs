@@ -89,6 +89,7 @@ pub(crate) enum ClientCommand {
 
 /// `portcullis client create`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct NewClient {
     #[command(flatten)]
     pub(crate) server: Server,
@@ -119,9 +120,30 @@ pub(crate) struct NewClient {
     /// Its access tokens say nothing to whoever reads them
     #[arg(long)]
     pub(crate) opaque: bool,
+    /// It keeps to the FAPI 2.0 Security Profile, and so proves itself with a key or a certificate
+    #[arg(long, requires = "proof")]
+    pub(crate) fapi: bool,
     /// File with its public keys (a JWK set), by which it proves itself instead of a secret
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "proof")]
     pub(crate) jwks: Option<PathBuf>,
+    /// Subject of its certificate of an authority of yours, such as `CN=billing,O=Example` (RFC 4514)
+    #[arg(long, value_name = "DN", group = "proof")]
+    pub(crate) certificate_subject: Option<String>,
+    /// DNS name or URI among the alternative names of its certificate of an authority of yours
+    #[arg(long, value_name = "NAME", group = "proof")]
+    pub(crate) certificate_name: Option<String>,
+    /// File with its own certificates (PEM), of whatever authority; a listener must trust them as well
+    #[arg(long, value_name = "FILE", group = "proof")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its tokens are worth nothing without its certificate
+    #[arg(long)]
+    pub(crate) certificate_bound: bool,
+    /// Where it is told that a session ended (OpenID Connect Back-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    pub(crate) backchannel_logout_uri: Option<String>,
+    /// It must be told which session ended (it always is)
+    #[arg(long, requires = "backchannel_logout_uri")]
+    pub(crate) backchannel_logout_session_required: bool,
     /// A role that tokens it gets for itself say; may be given more than once
     #[arg(long = "role", value_name = "ROLE")]
     pub(crate) roles: Vec<String>,

@@ -10,6 +10,7 @@ pub mod load;
 pub mod origin;
 pub mod process;
 pub mod python;
+pub mod site;
 pub mod store;
 pub mod wire;
 

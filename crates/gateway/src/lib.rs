@@ -46,7 +46,7 @@ pub mod workbench;
 
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use inventory::{Inventory, Sighting};
-pub use issuer::send_out;
+pub use issuer::{send_out, send_to_stranger};
 pub use listen::Worth;
 pub use recent::{Position, Recent, Step, StepOutcome, Story};
 pub use resident::{Answering, Resident, Translating, Visitor};

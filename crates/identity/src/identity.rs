@@ -6,16 +6,18 @@ use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use crate::{
     accounts::Login,
-    clients::KnownClients,
+    clients::{Documents, KnownClients},
     clock::Clock,
     error::IdentityError,
     federation::Remotes,
     keys::{ALGORITHMS, KeyRing, MasterKey, Rotation, Tagger},
     origin::Origin,
+    outgoing::WayOut,
     pages::Theme,
     router,
     settings::Settings,
@@ -54,9 +56,13 @@ pub(crate) struct Lasting {
     pub(crate) revocations: Revocations,
     pub(crate) tags: Tags,
     pub(crate) login: Login,
+    pub(crate) way_out: Arc<WayOut>,
     pub(crate) remotes: Remotes,
     pub(crate) known_clients: KnownClients,
+    pub(crate) documents: Arc<Documents>,
     pub(crate) proofs: ReplayMarks,
+    /// Rung when clients are to be told of the end of a session.
+    pub(crate) session_ended: Notify,
 }
 
 impl Deref for Server {
@@ -112,6 +118,8 @@ impl Identity {
             nonces: master.tagger("DPoP nonces")?,
             returns: master.tagger("returns")?,
         };
+        let way_out = Arc::new(WayOut::default());
+        let documents = Documents::new(Arc::clone(&way_out), settings.clients_by_url.clone().unwrap_or_default());
         let lasting = Lasting {
             clock,
             database,
@@ -120,9 +128,12 @@ impl Identity {
             revocations,
             tags,
             login,
-            remotes: Remotes::default(),
+            remotes: Remotes::new(Arc::clone(&way_out)),
+            way_out,
             known_clients: KnownClients::default(),
+            documents: Arc::new(documents),
             proofs: ReplayMarks::default(),
+            session_ended: Notify::new(),
         };
         Ok(Self::of(Server { settings, theme, lasting: Arc::new(lasting) }))
     }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
+use crate::clients::ClientsByUrl;
+
 /// Longest life of an access token that may be asked for (RFC 9700 §2.2.1 wants short ones).
 pub(crate) const MAX_ACCESS_TOKEN: Duration = Duration::from_hours(1);
 
@@ -31,6 +33,8 @@ pub struct Settings {
     pub fapi: bool,
     /// Clients may register themselves with an initial access token (RFC 7591).
     pub registration: bool,
+    /// Clients may be known by the address of a document; none unless said.
+    pub clients_by_url: Option<ClientsByUrl>,
     /// Signing keys are replaced after this long. 90 days unless said otherwise.
     pub key_rotation: Duration,
     /// Other OpenID providers that people may log in through.
@@ -111,6 +115,7 @@ impl Settings {
             opaque_access_tokens: false,
             fapi: false,
             registration: false,
+            clients_by_url: None,
             key_rotation: Duration::from_hours(90 * 24),
             providers: Vec::new(),
             templates: None,

@@ -4,9 +4,12 @@
 mod asking;
 mod visiting;
 
-use asking::{ORDERS, Prover, STOCK, basic, claims, shop};
+use asking::{CALLBACK, ORDERS, Prover, STOCK, basic, claims, shop};
 use http::StatusCode;
-use identity::{Authentication, ClientKind, TokenFormat};
+use identity::{
+    Authentication, CertificateName, Client, ClientCertificate, ClientId, ClientKind, DistinguishedName, Origin,
+    RedirectUri, Settings, TokenFormat,
+};
 use jose::{Algorithm, SigningKey};
 use serde_json::json;
 use visiting::{House, ISSUER};
@@ -156,17 +159,20 @@ async fn f77_a_client_assertion_is_good_once_for_this_server_alone() {
     assert_eq!(ask(&forged).await.error().1, "invalid_client");
 }
 
+fn fapi(settings: &mut Settings) {
+    shop(settings);
+    settings.fapi = true;
+}
+
 #[tokio::test]
 async fn the_fapi_profile_takes_no_secrets_and_binds_every_token() {
-    let server = House::with(|settings| {
-        shop(settings);
-        settings.fapi = true;
-    })
-    .await;
+    // They were registered before the profile was switched on.
+    let server = House::with(shop).await;
     let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
-    assert_eq!(server.client_credentials(&client, &secret, &[]).await.error().1, "invalid_client");
     let (public, _) =
         server.client(ClientKind::Native, |client| client.grants.extend([identity::GrantType::DeviceCode])).await;
+    let server = server.reopened(fapi).await;
+    assert_eq!(server.client_credentials(&client, &secret, &[]).await.error().1, "invalid_client");
     let answer = server.post("/oauth2/device", &[("client_id", &public.id.0)]).await;
     assert_eq!(answer.error().1, "invalid_client", "nor clients that prove nothing");
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
@@ -187,6 +193,89 @@ async fn the_fapi_profile_takes_no_secrets_and_binds_every_token() {
     assert_eq!(ask(json!(format!("{ISSUER}/oauth2/token")), 1).await.1, "invalid_client", "the issuer alone");
     assert_eq!(ask(json!([ISSUER]), 2).await.1, "invalid_client", "as a string alone");
     assert_eq!(ask(json!(ISSUER), 3).await, (400, "invalid_dpop_proof".into()), "and every token is bound");
+}
+
+#[tokio::test]
+async fn a_client_of_the_fapi_profile_is_not_registered_with_what_the_profile_refuses() {
+    let server = House::with(shop).await;
+    let refused = async |server: &House, kind, fapi| {
+        let mut client = Client::new(ClientId(String::new()), "An app", kind);
+        client.redirect_uris = vec![RedirectUri::parse(CALLBACK, kind).unwrap()];
+        client.fapi = fapi;
+        let created = server.identity.create_client(client.clone()).await;
+        client.authentication = Authentication::PrivateKeyJwt {
+            jwks: json!({ "keys": [SigningKey::generate(Algorithm::Es256).unwrap().public_jwk()] }),
+        };
+        server.identity.create_client(client).await.unwrap();
+        created.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    for kind in [ClientKind::Web, ClientKind::Service, ClientKind::Browser, ClientKind::Native] {
+        assert_eq!(refused(&server, kind, false).await, "");
+        let why = refused(&server, kind, true).await;
+        assert!(why.contains("private_key_jwt") && why.contains("tls_client_auth"), "{why}");
+    }
+    let before = server.identity.clients().await.unwrap().len();
+    let (mut known, _) = server.client(ClientKind::Service, |_| {}).await;
+    known.fapi = true;
+    assert!(server.identity.update_client(&known).await.is_err());
+    assert_eq!(server.identity.clients().await.unwrap().len(), before + 1);
+
+    let server = server.reopened(fapi).await;
+    assert_ne!(refused(&server, ClientKind::Service, false).await, "", "the whole server keeps to the profile");
+    let initial = server.identity.initial_access_token().await.unwrap();
+    let register = async |document: serde_json::Value| {
+        let request = http::Request::post("/oauth2/register")
+            .header("authorization", format!("Bearer {}", initial.expose()))
+            .body(document.to_string().into());
+        server.ask(request.unwrap()).await
+    };
+    let refused = register(json!({ "redirect_uris": [CALLBACK] })).await;
+    assert_eq!(refused.error(), (400, "invalid_client_metadata".into()));
+    let named = json!({
+        "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "tls_client_auth",
+        "tls_client_auth_subject_dn": "CN=shop,O=Example",
+    });
+    let answer = register(named).await;
+    assert_eq!(answer.status(), StatusCode::CREATED, "the token is still good: {}", answer.text());
+    assert_eq!(answer.json()["tls_client_auth_subject_dn"], "CN=shop,O=Example");
+    assert_eq!(answer.json().get("client_secret"), None);
+}
+
+/// A certificate as a connection shows it.
+fn certificate(name: &str, dns: &str) -> ClientCertificate {
+    let mut params = rcgen::CertificateParams::new(vec![dns.to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let der = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec();
+    ClientCertificate { der: der.into(), trusted: true }
+}
+
+#[tokio::test]
+async fn a_certificate_is_its_client_only_if_it_says_what_was_registered() {
+    let server = House::with(shop).await;
+    let subject = CertificateName::Subject(DistinguishedName::parse("CN=billing").unwrap());
+    let alternative = CertificateName::Alternative("billing.example".to_owned());
+    for name in [subject, alternative] {
+        let authentication = Authentication::TlsClientAuth { name };
+        let (client, _) = server.client(ClientKind::Service, |client| client.authentication = authentication).await;
+        let listed = server.identity.clients().await.unwrap();
+        assert!(listed.iter().any(|stored| stored.client == client), "it is kept as it was made");
+        let ask = async |certificate: Option<ClientCertificate>| {
+            let body = format!("grant_type=client_credentials&client_id={}&scope=orders%3Aread", client.id);
+            let request = http::Request::post("/oauth2/token")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(body.into())
+                .unwrap();
+            let origin = Origin { address: "203.0.113.7".parse().unwrap(), certificate };
+            server.identity.answer(origin, request).await.status()
+        };
+        assert_eq!(ask(Some(certificate("billing", "billing.example"))).await, StatusCode::OK);
+        assert_eq!(ask(Some(certificate("shop", "shop.example"))).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(ask(Some(certificate("billing.example", "billing"))).await, StatusCode::UNAUTHORIZED);
+        let untrusted = ClientCertificate { trusted: false, ..certificate("billing", "billing.example") };
+        assert_eq!(ask(Some(untrusted)).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(ask(None).await, StatusCode::UNAUTHORIZED);
+    }
 }
 
 #[tokio::test]
@@ -363,4 +452,45 @@ async fn a_client_registers_itself_once_with_the_operators_token_and_cares_for_i
     assert_eq!(call("GET", path, &initial, &json!({})).await.error().0, 401);
     assert_eq!(call("DELETE", path, own, &json!({})).await.status(), StatusCode::NO_CONTENT);
     assert_eq!(call("GET", path, own, &json!({})).await.error().0, 401);
+}
+
+#[tokio::test]
+async fn an_exchanged_token_dies_with_the_token_that_it_came_of() {
+    let server = House::with(shop).await;
+    let (client, secret) = server.client(ClientKind::Service, |_| {}).await;
+    let apis = |client: &mut Client| {
+        client.serves = vec![ORDERS.into(), STOCK.into()];
+        client.grants.insert(identity::GrantType::TokenExchange);
+    };
+    let (api, key) = server.client(ClientKind::Service, apis).await;
+    let given = async || {
+        let body = server.client_credentials(&client, &secret, &[("resource", ORDERS)]).await.json();
+        body["access_token"].as_str().unwrap().to_owned()
+    };
+    let exchanged = async |token: &str| {
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("resource", STOCK),
+        ];
+        let answer = server.post_with("/oauth2/token", &form, &[("authorization", &basic(&api.id.0, &key))]).await;
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    };
+    let is_good = async |token: &str| server.identity.judge_token(token).await.unwrap().valid;
+    let (first, other) = (given().await, given().await);
+    let second = exchanged(&first).await;
+    let third = exchanged(&second).await;
+    let others = exchanged(&other).await;
+    for token in [&first, &second, &third, &others] {
+        assert!(is_good(token).await);
+    }
+    let authorization = basic(&client.id.0, &secret);
+    server.post_with("/oauth2/revoke", &[("token", &first)], &[("authorization", &authorization)]).await;
+    for token in [&first, &second, &third] {
+        assert!(!is_good(token).await, "{token}");
+    }
+    assert!(is_good(&others).await, "it came of another one");
+    server.identity.set_client_disabled(&client.id, true).await.unwrap();
+    assert!(!is_good(&others).await, "it came of a client that is shut out");
 }

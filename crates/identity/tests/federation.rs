@@ -8,8 +8,8 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use identity::{
-    Client, ClientId, ClientKind, EventKind, GrantType, Identity, InvitationKind, Issuer, Linking, NewUser, Origin,
-    Outgoing, OutgoingError, Provider, ProviderSecret, RedirectUri, Settings,
+    Client, ClientId, ClientKind, Errand, EventKind, GrantType, Identity, InvitationKind, Issuer, Linking, NewUser,
+    Origin, Outgoing, OutgoingError, Provider, ProviderSecret, RedirectUri, Settings,
 };
 use visiting::{Browser, House, ISSUER, PASSWORD, between, secret};
 
@@ -24,6 +24,7 @@ struct Road {
 impl Outgoing for Road {
     fn send(
         &self,
+        _errand: Errand,
         request: Request<Bytes>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
         Box::pin(async move {

@@ -5,7 +5,14 @@
 mod serving;
 mod tools;
 
-use std::{collections::BTreeSet, future::Future, net::TcpListener, pin::Pin, process::Command, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    net::TcpListener,
+    pin::Pin,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -13,8 +20,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use identity::{
-    Client, ClientId, ClientKind, GrantType, InvitationKind, Linking, NewUser, Outgoing, OutgoingError, Provider,
-    ProviderSecret, RedirectUri, Settings,
+    Client, ClientId, ClientKind, Errand, GrantType, InvitationKind, Linking, NewUser, Outgoing, OutgoingError,
+    Provider, ProviderSecret, RedirectUri, Settings,
 };
 use serde_json::{Value, json};
 use serving::Serving;
@@ -126,6 +133,7 @@ struct Loopback;
 impl Outgoing for Loopback {
     fn send(
         &self,
+        _errand: Errand,
         request: Request<Bytes>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
         Box::pin(async move { exchange(request).await.map_err(|error| OutgoingError(error.to_string())) })
@@ -167,4 +175,45 @@ async fn people_of_oidc_provider_log_in_here() {
     tokio::task::spawn_blocking(move || tools::run(&mut node)).await.unwrap();
     let user = serving.identity.user("bela").await.unwrap();
     assert_eq!(user.email.as_deref(), Some("bela@foreign.example"));
+}
+
+/// Keeps the logout tokens that come by.
+#[derive(Default)]
+struct Receiver(Mutex<Vec<String>>);
+
+impl Outgoing for Receiver {
+    fn send(
+        &self,
+        _errand: Errand,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, OutgoingError>> + Send + '_>> {
+        let token = form_urlencoded::parse(request.body()).next().unwrap().1.into_owned();
+        self.0.lock().unwrap().push(token);
+        Box::pin(async { Ok(Response::new(Bytes::new())) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jose_takes_the_token_that_tells_of_a_logout() {
+    let (serving, mut told) = set_up().await;
+    let receiver = Arc::new(Receiver::default());
+    serving.identity.connect(Arc::clone(&receiver) as Arc<dyn Outgoing>);
+    let mut shop = client("shop", ClientKind::Native);
+    shop.backchannel_logout_uri = Some("https://shop.example/out".to_owned());
+    serving.identity.create_client(shop).await.unwrap();
+    let folder = tools::npm("independent", SCRIPTS);
+    let run = async |script: &str, told: &Value| {
+        let mut node = Command::new(tools::program("node", "nodejs"));
+        node.arg(folder.join(script)).arg(told.to_string()).current_dir(&folder);
+        let output = tokio::task::spawn_blocking(move || tools::run(&mut node)).await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    told["client"] = "shop".into();
+    let sid = run("logged_in.mjs", &told).await.trim().to_owned();
+    let user = serving.identity.user("anna").await.unwrap();
+    serving.identity.end_sessions(&user.id, None).await.unwrap();
+    assert_eq!(serving.identity.tell_clients_once().await.unwrap(), identity::Told { tried: 1, taken: 1 });
+    told["token"] = receiver.0.lock().unwrap()[0].clone().into();
+    told["sid"] = sid.into();
+    assert_eq!(run("logout_token.mjs", &told).await.lines().count(), 1);
 }

@@ -277,3 +277,28 @@ async fn logging_out_ends_the_session_and_asks_first() {
     browser.cookies.insert("__Host-session".into(), old);
     assert!(!browser.is_logged_in().await);
 }
+
+#[tokio::test]
+async fn a_session_ends_when_it_was_not_used_for_as_long_as_the_operator_says() {
+    let house = House::with(|settings| settings.session_idle = std::time::Duration::from_mins(10)).await;
+    let (_, mut browser) = house.person("anna").await;
+    for _ in 0..5 {
+        house.clock.forward(599);
+        assert!(browser.is_logged_in().await, "it is used");
+    }
+    house.clock.forward(600);
+    assert!(!browser.is_logged_in().await, "it was not used for ten minutes");
+    let house = House::open().await;
+    let (_, mut browser) = house.person("anna").await;
+    house.clock.forward(3_599);
+    assert!(browser.is_logged_in().await);
+    house.clock.forward(3_600);
+    assert!(!browser.is_logged_in().await, "an hour, unless said otherwise");
+    browser.log_in("anna", PASSWORD).await;
+    for _ in 0..12 {
+        assert!(browser.is_logged_in().await);
+        house.clock.forward(3_599);
+    }
+    house.clock.forward(12);
+    assert!(!browser.is_logged_in().await, "it ends after twelve hours however much it is used");
+}

@@ -101,6 +101,15 @@ pub static MCP_WITHOUT_TOKENS: Entry = Entry {
     operator: "Clients of the Model Context Protocol are sent to an authorization server, so that each route of such an API takes tokens.",
 };
 
+/// A scope or host of clients that nobody registered.
+pub static BAD_CLIENTS_BY_URL: Entry = Entry {
+    id: "PC-2112",
+    status: None,
+    title: "Not for clients by address",
+    caller: "",
+    operator: "`identity.clients_by_url` names scopes of the catalogue, and hosts as they stand in addresses. Anybody may write a document that asks for one of these scopes.",
+};
+
 /// All of them, in order.
 pub static ALL: &[&Entry] = &[
     &NO_ISSUER,
@@ -114,4 +123,5 @@ pub static ALL: &[&Entry] = &[
     &BAD_RESOURCE,
     &BAD_STEP_UP,
     &MCP_WITHOUT_TOKENS,
+    &BAD_CLIENTS_BY_URL,
 ];

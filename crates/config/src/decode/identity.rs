@@ -2,6 +2,7 @@
 
 mod issuer;
 mod providers;
+mod strangers;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -29,6 +30,8 @@ pub(super) fn read(cx: &Context, node: &Node, origin: Option<&Origin>, data: &st
     };
     let providers = providers::all(cx, node.get("providers"));
     let scopes = scopes(cx, node.get("scopes"));
+    let clients_by_url = strangers::clients_by_url(cx, node.get("clients_by_url"), scopes.as_ref());
+    let backchannel_logout = strangers::reach(cx, node.get("backchannel_logout"));
     let registration = registration(cx, node.get("registration"));
     let minimum = node.get("password").and_then(|password| password.get("minimum"));
     let password_minimum = minimum.map_or(Some(8), |node| password_minimum(cx, node));
@@ -44,6 +47,8 @@ pub(super) fn read(cx: &Context, node: &Node, origin: Option<&Origin>, data: &st
         fapi: flag("fapi"),
         opaque_access_tokens: flag("opaque_access_tokens"),
         registration: registration?,
+        clients_by_url: clients_by_url?,
+        backchannel_logout: backchannel_logout?,
         scopes: scopes?,
         templates: node.get("templates").and_then(Node::text).map(|path| cx.base.join(path)),
         master_key: master_key?,
@@ -58,7 +63,14 @@ fn lifetimes(cx: &Context, node: Option<&Node>) -> Option<IdentityLifetimes> {
     let access_token = time(cx, node, "access_token", MOST_ACCESS, (5 * minute, MOST_ACCESS));
     let refresh_token = time(cx, node, "refresh_token", 30 * 24 * hour, (hour, 365 * 24 * hour));
     let session = time(cx, node, "session", 12 * hour, (5 * minute, 30 * 24 * hour));
-    Some(IdentityLifetimes { access_token: access_token?, refresh_token: refresh_token?, session: session? })
+    let longest = session.unwrap_or(30 * 24 * hour);
+    let idle = time(cx, node, "session_idle", hour.min(longest), (5 * minute, longest));
+    Some(IdentityLifetimes {
+        access_token: access_token?,
+        refresh_token: refresh_token?,
+        session: session?,
+        session_idle: idle?,
+    })
 }
 
 fn time(

@@ -1,5 +1,7 @@
 //! The built-in authorization server: whether there is one, what it gives out, and what routes ask of it.
 
+mod strangers;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{Identity, IdentityLifetimes, Link, Registration, StepUp};
@@ -30,6 +32,8 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
         fapi: _,
         opaque_access_tokens: _,
         registration: _,
+        clients_by_url: _,
+        backchannel_logout: _,
         scopes: _,
         templates: _,
         master_key: _,
@@ -58,11 +62,14 @@ fn both(old: &Identity, new: &Identity) -> Vec<Change> {
         let why = "the shortest password changed";
         change(verdict, "password.minimum", minimum(old).to_string(), minimum(new).to_string(), why)
     }));
+    changes.extend(strangers::clients_by_url(old.clients_by_url.as_ref(), new.clients_by_url.as_ref()));
+    changes.extend(strangers::reach("backchannel_logout", &old.backchannel_logout, &new.backchannel_logout));
     changes.extend(providers(old, new));
     changes
 }
 
 fn lifetimes(old: &IdentityLifetimes, new: &IdentityLifetimes) -> Vec<Change> {
+    let IdentityLifetimes { access_token: _, refresh_token: _, session: _, session_idle: _ } = old;
     let told = |key: &str, old: Duration, new: Duration| {
         let verdict = Verdict::of_limit(&old, &new)?;
         Some(change(verdict, &format!("lifetimes.{key}"), time(old), time(new), "how long it is good changed"))
@@ -71,6 +78,7 @@ fn lifetimes(old: &IdentityLifetimes, new: &IdentityLifetimes) -> Vec<Change> {
         told("access_token", old.access_token, new.access_token),
         told("refresh_token", old.refresh_token, new.refresh_token),
         told("session", old.session, new.session),
+        told("session_idle", old.session_idle, new.session_idle),
     ]
     .into_iter()
     .flatten()

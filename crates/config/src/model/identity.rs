@@ -1,7 +1,14 @@
 //! The built-in authorization server.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    time::Duration,
+};
 
+use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use super::{Access, IssuerName, Methods, PathTemplate, RemoteKeys, Route, Scope, Segment, Serves};
@@ -27,6 +34,10 @@ pub struct Identity {
     pub opaque_access_tokens: bool,
     /// Who may register clients over the network (RFC 7591).
     pub registration: Registration,
+    /// Clients that nobody registered, known by the address of a document; none unless written.
+    pub clients_by_url: Option<ClientsByUrl>,
+    /// Where clients are told of the end of a session besides public addresses.
+    pub backchannel_logout: Reach,
     /// What scopes mean, in the words of the consent page.
     pub scopes: BTreeMap<Scope, String>,
     /// Folder of templates that replace the built-in ones.
@@ -50,6 +61,8 @@ pub struct IdentityLifetimes {
     pub refresh_token: Duration,
     /// Sessions of users at the login pages. Default 12 hours.
     pub session: Duration,
+    /// Sessions that are not used. Default 1 hour (NIST SP 800-63B-4 §2.2.3), and never longer than a session.
+    pub session_idle: Duration,
 }
 
 /// Who may register clients over the network.
@@ -59,6 +72,26 @@ pub enum Registration {
     Off,
     /// Whoever holds an initial access token (RFC 7591 §3).
     InitialAccessToken,
+}
+
+/// Clients that are known by the address of a document (draft-ietf-oauth-client-id-metadata-document).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientsByUrl {
+    /// Hosts, each with its port unless that is 443, whose documents are taken. Empty: those of all.
+    pub hosts: Vec<String>,
+    /// Scopes that such a client may ask for.
+    pub scopes: BTreeSet<Scope>,
+    /// Where documents are fetched from besides public addresses.
+    pub reach: Reach,
+}
+
+/// Where the authorization server may go whose address the operator did not write: public addresses and these.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Trust anchors instead of the system's.
+    pub ca: Option<Vec<CertificateDer<'static>>>,
+    /// Networks that are not public, and may be gone to.
+    pub allow_networks: Vec<IpNet>,
 }
 
 /// Where the key comes from that seals private keys.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use config::{Issuer, IssuerKeys, RemoteKeys};
+use config::{Issuer, IssuerKeys, Reach, RemoteKeys};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -46,8 +46,8 @@ pub(super) enum FetchError {
     Http(#[from] hyper::Error),
     #[error("status {0}, expected 200; redirects are not followed")]
     Status(StatusCode),
-    #[error("the document is larger than {MAX_BYTES} bytes, or broke off")]
-    Body,
+    #[error("the answer is larger than {0} bytes, or broke off")]
+    Body(usize),
     #[error("the discovery document is not authorization server metadata")]
     NotMetadata,
     #[error("the discovery document is that of `{0}`")]
@@ -97,7 +97,7 @@ async fn get(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<Vec<u8>, 
         .header(header::ACCEPT, "application/jwk-set+json, application/json")
         .body(Bytes::new())
         .map_err(|_| FetchError::NotMetadata)?;
-    let response = exchange_in_time(request, remote, origin).await?;
+    let response = exchange_in_time(request, remote, origin, MAX_BYTES).await?;
     match response.status() {
         StatusCode::OK => Ok(response.into_body().to_vec()),
         status => Err(FetchError::Status(status)),
@@ -109,22 +109,55 @@ async fn get(url: &Uri, remote: &RemoteKeys, origin: Origin) -> Result<Vec<u8>, 
 ///
 /// # Errors
 /// What went wrong, for the operator.
-pub async fn send_out(request: Request<Bytes>, named: &[RemoteKeys]) -> Result<Response<Bytes>, String> {
+pub async fn send_out(
+    request: Request<Bytes>,
+    named: &[RemoteKeys],
+    most_bytes: usize,
+) -> Result<Response<Bytes>, String> {
     let of_host = named.iter().find(|remote| remote.url.authority() == request.uri().authority());
     let unnamed = RemoteKeys { url: request.uri().clone(), ca: None, allow_networks: Vec::new() };
     let origin = if of_host.is_some() { Origin::Operator } else { Origin::Document };
-    exchange_in_time(request, of_host.unwrap_or(&unnamed), origin).await.map_err(|error| error.to_string())
+    let sent = exchange_in_time(request, of_host.unwrap_or(&unnamed), origin, most_bytes).await;
+    sent.map_err(|error| error.to_string())
+}
+
+/// Sends a request to an address that a stranger wrote: over TLS, to public addresses or those that `reach` allows, without
+/// following redirects, bounded in time and size. What the operator allowed for others does not count.
+///
+/// # Errors
+/// What went wrong, for the operator.
+pub async fn send_to_stranger(
+    request: Request<Bytes>,
+    reach: &Reach,
+    most_bytes: usize,
+) -> Result<Response<Bytes>, String> {
+    let Reach { ca, allow_networks } = reach.clone();
+    let remote = RemoteKeys { url: request.uri().clone(), ca, allow_networks };
+    let is_https = remote.url.scheme_str() == Some("https");
+    let sent = if is_https {
+        exchange_in_time(request, &remote, Origin::Document, most_bytes).await
+    } else {
+        Err(FetchError::Scheme(remote.url))
+    };
+    sent.map_err(|error| error.to_string())
 }
 
 async fn exchange_in_time(
     request: Request<Bytes>,
     remote: &RemoteKeys,
     origin: Origin,
+    most_bytes: usize,
 ) -> Result<Response<Bytes>, FetchError> {
-    tokio::time::timeout(TIMEOUT, connect(request, remote, origin)).await.map_err(|_| FetchError::Timeout)?
+    let sent = tokio::time::timeout(TIMEOUT, connect(request, remote, origin, most_bytes)).await;
+    sent.map_err(|_| FetchError::Timeout)?
 }
 
-async fn connect(request: Request<Bytes>, remote: &RemoteKeys, origin: Origin) -> Result<Response<Bytes>, FetchError> {
+async fn connect(
+    request: Request<Bytes>,
+    remote: &RemoteKeys,
+    origin: Origin,
+    most_bytes: usize,
+) -> Result<Response<Bytes>, FetchError> {
     let url = request.uri().clone();
     let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let secure = match url.scheme_str() {
@@ -135,11 +168,11 @@ async fn connect(request: Request<Bytes>, remote: &RemoteKeys, origin: Origin) -
     let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let stream = TcpStream::connect(resolve(host, port, remote, origin).await?).await?;
     if !secure {
-        return exchange(request, stream).await;
+        return exchange(request, stream, most_bytes).await;
     }
     let tls = client_config(remote.ca.as_deref(), None).map_err(|error| FetchError::Tls(error.to_string()))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| FetchError::Tls(error.to_string()))?;
-    exchange(request, TlsConnector::from(Arc::new(tls)).connect(name, stream).await?).await
+    exchange(request, TlsConnector::from(Arc::new(tls)).connect(name, stream).await?, most_bytes).await
 }
 
 /// The address to connect to: checked here, and not looked up again.
@@ -164,6 +197,7 @@ fn is_loopback(host: &str) -> bool {
 async fn exchange(
     mut request: Request<Bytes>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    most_bytes: usize,
 ) -> Result<Response<Bytes>, FetchError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
@@ -172,7 +206,7 @@ async fn exchange(
     request.headers_mut().insert(header::HOST, host.ok_or(FetchError::NotMetadata)?);
     *request.uri_mut() = url.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")).into();
     let (head, body) = sender.send_request(request.map(Full::new)).await?.into_parts();
-    let body = Limited::new(body, MAX_BYTES).collect().await.map_err(|_| FetchError::Body)?;
+    let body = Limited::new(body, most_bytes).collect().await.map_err(|_| FetchError::Body(most_bytes))?;
     connection.abort();
     Ok(Response::from_parts(head, body.to_bytes()))
 }

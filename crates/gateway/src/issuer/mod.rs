@@ -18,7 +18,7 @@ use config::{Issuer, IssuerKeys, IssuerName};
 use jose::JwkSet;
 use tokio::sync::Mutex;
 
-pub use fetch::send_out;
+pub use fetch::{send_out, send_to_stranger};
 
 use crate::{resident::Resident, watch::unix_now};
 

@@ -311,11 +311,12 @@ impl Server {
         Ok(Changed::Done)
     }
 
-    /// Puts the marks of ended sessions in force in this process.
+    /// Puts the marks of ended sessions in force in this process, and has their clients told.
     pub(crate) fn sessions_ended(&self, ended: Vec<SessionId>, now: u64) {
         for id in ended {
             self.revocations.add(Subject::Session(id.0), mark(now));
         }
+        self.session_ended.notify_one();
     }
 }
 

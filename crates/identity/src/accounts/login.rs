@@ -20,10 +20,10 @@ use crate::{
         devices::{is_device, put_known_device},
         events::put_event,
         factors::note_passkey,
+        logouts::keep_session_clients,
         sessions::{NewSession, end_what_was_given, put_session, take_login_step, take_session},
         used::use_once,
     },
-    tokens::Subject,
 };
 
 /// How long somebody has for their second factor, in seconds.
@@ -244,7 +244,11 @@ impl Server {
         }
         // The same person in the same browser keeps the session's id, and so what was granted in it.
         let id = kept.map_or_else(|| random_id().map(SessionId), |kept| Ok(kept.id.clone()))?;
-        put_session(&mut write, &self.new_session(browser, proof, &cookie, &id, now)).await?;
+        let session = self.new_session(browser, proof, &cookie, &id, now);
+        put_session(&mut write, &session).await?;
+        if kept.is_some() {
+            keep_session_clients(&mut write, &id, session.ends).await?;
+        }
         let device = self.note_device(&mut write, browser, proof.user, now).await?;
         let kind = if kept.is_some() { EventKind::SteppedUp } else { EventKind::LoggedIn };
         put_event(&mut write, &browser.event(kind, Some(proof.user), now)).await?;
@@ -254,7 +258,7 @@ impl Server {
         }
         write.commit().await?;
         if let Some(ended) = ended {
-            self.revocations.add(Subject::Session(ended.id.0), mark(now));
+            self.sessions_ended(vec![ended.id], now);
         }
         Ok(Some(Entered { session: cookie, device }))
     }

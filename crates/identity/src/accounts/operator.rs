@@ -19,6 +19,7 @@ use crate::{
         devices::{take_invitation, take_known_devices},
         events::put_event,
         factors::{put_passkey, take_factors},
+        logouts::put_notices,
         sessions::take_sessions,
         used::use_once,
         user_grants::end_all_grants,
@@ -164,6 +165,9 @@ impl Server {
             put_password(&mut write, &user, None, now).await?;
             ended = take_sessions(&mut write, &user, None).await?;
             end_all_grants(&mut write, &user, mark(now)).await?;
+            for id in &ended {
+                put_notices(&mut write, id.as_str(), now).await?;
+            }
         }
         match &checked {
             Checked::Password(hash) => put_password(&mut write, &user, Some(hash), now).await?,
@@ -212,6 +216,9 @@ impl Server {
         let mut write = self.database.write().await?;
         let ended = take_sessions(&mut write, user, None).await?;
         end_all_grants(&mut write, user, mark(now)).await?;
+        for id in &ended {
+            put_notices(&mut write, id.as_str(), now).await?;
+        }
         write.commit().await?;
         self.revocations.add(Subject::User(user.0.clone()), mark(now));
         self.sessions_ended(ended, now);

@@ -1,6 +1,6 @@
 //! Reading an authorization request, from the query or as it was pushed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use super::Refused;
 use crate::{
@@ -48,10 +48,10 @@ pub(crate) struct Prompt {
 }
 
 impl AuthorizationRequest {
-    /// Reads a request that a browser brings.
-    pub(crate) async fn read(server: &Server, query: &Parameters) -> Result<Self, Refused> {
+    /// Reads a request that a browser brings, from an address.
+    pub(crate) async fn read(server: &Server, query: &Parameters, from: IpAddr) -> Result<Self, Refused> {
         let id = query.required("client_id", "`client_id` is missing").map_err(Refused::Page)?;
-        let client = server.client(&ClientId(id.to_owned())).await.map_err(|error| Refused::Page(error.into()))?;
+        let client = server.client(&ClientId(id.to_owned()), from).await.map_err(Refused::Page)?;
         let unknown = || Refused::Page(Problem::invalid_request("the app is not known here"));
         let client = client.filter(|client| !client.disabled).ok_or_else(unknown)?;
         match query.get("request_uri") {
@@ -82,8 +82,11 @@ impl AuthorizationRequest {
     ) -> Result<Self, Refused> {
         let redirect_uri = redirect_uri(&client.client, parameters).map_err(Refused::Page)?;
         let state = parameters.get("state").map(str::to_owned);
+        // Who is not known is sent nobody that did not say so: a link to here would be one to anywhere (RFC 9700 §4.11.2).
+        let by_url = client.by_url;
         match Self::details(server, client, parameters, &redirect_uri, pushed) {
             Ok(request) => Ok(Self { state, ..request }),
+            Err(problem) if by_url => Err(Refused::Page(problem)),
             Err(problem) => Err(Refused::Redirect { redirect_uri, state, problem }),
         }
     }

@@ -4,13 +4,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::header;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::{Authentication, ClientId};
 use crate::{
     endpoints::Call,
     identity::Server,
-    origin::ClientCertificate,
     problem::{Answer, Code, Problem},
     secret::{Digest, Purpose},
     store::clients::StoredClient,
@@ -37,7 +35,8 @@ impl Server {
     /// Proves the client of a request.
     pub(crate) async fn authenticate(&self, call: &Call) -> Answer<Authenticated> {
         let (id, presented) = presented(call)?;
-        let client = self.client(&ClientId(id.into_owned())).await?.filter(|client| !client.disabled);
+        let client =
+            self.client(&ClientId(id.into_owned()), call.origin.address).await?.filter(|client| !client.disabled);
         let client = client.ok_or_else(|| refused(call))?;
         let certificate = call.origin.certificate.as_ref();
         let proved = match (&client.client.authentication, presented) {
@@ -50,7 +49,7 @@ impl Server {
                 self.check_assertion(&client.client, assertion, call).await?
             }
             (Authentication::TlsClientAuth { name }, Presented::Nothing) => {
-                certificate.is_some_and(|certificate| certificate.trusted && names(certificate, name))
+                certificate.is_some_and(|certificate| certificate.trusted && name.is_of(&certificate.der))
             }
             (Authentication::SelfSignedTls { thumbprints }, Presented::Nothing) => {
                 certificate.is_some_and(|certificate| thumbprints.contains(&certificate_thumbprint(&certificate.der)))
@@ -136,15 +135,4 @@ fn refused(call: &Call) -> Problem {
     let mut problem = Problem::new(Code::InvalidClient, "the client is unknown or did not prove who it is");
     problem.challenge = call.headers.contains_key(header::AUTHORIZATION).then_some("Basic");
     problem
-}
-
-/// Whether a certificate has a DNS name or URI as a subject alternative name.
-fn names(certificate: &ClientCertificate, name: &str) -> bool {
-    let Ok((_, parsed)) = X509Certificate::from_der(&certificate.der) else { return false };
-    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return false };
-    extension.value.general_names.iter().any(|general| match general {
-        GeneralName::DNSName(dns) => dns.eq_ignore_ascii_case(name),
-        GeneralName::URI(uri) => *uri == name,
-        _ => false,
-    })
 }

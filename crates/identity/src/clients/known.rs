@@ -2,13 +2,12 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use store::StoreError;
-
 use super::{Client, ClientId};
-use crate::{identity::Server, store::clients::StoredClient};
+use crate::{identity::Server, problem::Answer, store::clients::StoredClient};
 
 /// More clients than this are looked up again.
 const CAPACITY: usize = 10_000;
@@ -47,16 +46,23 @@ impl KnownClients {
 }
 
 impl Server {
-    /// A client, disabled or not.
-    pub(crate) async fn client(&self, id: &ClientId) -> Result<Option<Arc<StoredClient>>, StoreError> {
+    /// A client, disabled or not. One that nobody registered is what the document at its id says, and how often that is
+    /// fetched depends on from where it is asked for.
+    pub(crate) async fn client(&self, id: &ClientId, from: IpAddr) -> Answer<Option<Arc<StoredClient>>> {
         let (known, changes) = self.known_clients.find(id);
         if known.is_some() {
             return Ok(known);
         }
-        let Some(found) = self.database.client(id).await? else { return Ok(None) };
-        let found = Arc::new(found);
-        self.known_clients.keep(&found, changes);
-        Ok(Some(found))
+        match self.database.client(id).await?.map(Arc::new) {
+            Some(found) if !found.by_url => {
+                self.known_clients.keep(&found, changes);
+                Ok(Some(found))
+            }
+            // What it says of itself now does not matter.
+            Some(found) if found.disabled => Ok(Some(found)),
+            Some(_) => self.client_by_url(id, None).await,
+            None => self.client_by_url(id, Some(from)).await,
+        }
     }
 
     /// Whether a client keeps to the FAPI 2.0 Security Profile.

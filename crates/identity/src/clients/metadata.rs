@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Authentication, Client, ClientId, ClientKind, GrantType, RedirectUri, TokenFormat};
+use super::{
+    Authentication, CertificateName, Client, ClientId, ClientKind, DistinguishedName, GrantType, RedirectUri,
+    TokenFormat,
+};
 use crate::{
     problem::{Answer, Code, Problem},
     scopes,
-    settings::Settings,
 };
 
 const MAX_REDIRECTS: usize = 20;
@@ -18,6 +20,7 @@ const MAX_NAME: usize = 128;
 /// What a client says of itself. Members that are not known are passed over (RFC 7591 §2).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in the registry of client metadata")]
 pub(crate) struct Registration {
     /// Human-readable name.
     pub(crate) client_name: Option<String>,
@@ -31,6 +34,8 @@ pub(crate) struct Registration {
     pub(crate) post_logout_redirect_uris: Vec<String>,
     /// Where it is told that a session ended.
     pub(crate) backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which one.
+    pub(crate) backchannel_logout_session_required: bool,
     /// How it authenticates.
     pub(crate) token_endpoint_auth_method: Option<String>,
     /// How it comes by tokens.
@@ -41,6 +46,8 @@ pub(crate) struct Registration {
     pub(crate) scope: Option<String>,
     /// Its public keys.
     pub(crate) jwks: Option<Value>,
+    /// Subject of its certificate (RFC 8705 §2.1.2).
+    pub(crate) tls_client_auth_subject_dn: Option<String>,
     /// Name in its certificate (RFC 8705 §2.1.2).
     pub(crate) tls_client_auth_san_dns: Option<String>,
     /// Name in its certificate.
@@ -57,11 +64,13 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// A client as it described itself, as far as the server has that. A registered client is always a third party.
-    pub(crate) fn into_client(self, id: ClientId, settings: &Settings) -> Answer<Client> {
+    pub(crate) fn into_client(self, id: ClientId, knows_scope: impl Fn(&str) -> bool) -> Answer<Client> {
         let kind = self.kind()?;
         let name = self.client_name.clone().filter(|name| !name.trim().is_empty()).unwrap_or_else(|| id.0.clone());
-        if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-            return Err(wrong("client_name has at most 128 characters and no control characters"));
+        if name.chars().count() > MAX_NAME || name.chars().any(is_unseen) {
+            return Err(wrong(
+                "client_name has at most 128 characters, and none that is not seen or turns text around",
+            ));
         }
         let mut client = Client::new(id, name, kind);
         client.authentication = self.authentication(kind)?;
@@ -77,8 +86,9 @@ impl Registration {
             return Err(redirect_problem("redirect_uris is missing"));
         }
         let asked = self.scope.as_deref().map(scopes::read).transpose()?;
-        client.scopes = asked.unwrap_or_default().into_iter().filter(|scope| settings.knows_scope(scope)).collect();
+        client.scopes = asked.unwrap_or_default().into_iter().filter(|scope| knows_scope(scope)).collect();
         client.backchannel_logout_uri = self.backchannel_logout_uri.map(|uri| https(&uri)).transpose()?;
+        client.backchannel_logout_session_required = self.backchannel_logout_session_required;
         client.uri = self.client_uri.map(|uri| https(&uri)).transpose()?;
         client.dpop_bound = self.dpop_bound_access_tokens;
         client.certificate_bound = self.tls_client_certificate_bound_access_tokens;
@@ -119,13 +129,28 @@ impl Registration {
             None | Some("none") => Ok(Authentication::None),
             Some("client_secret_post") if kind.is_confidential() => Ok(Authentication::SecretPost),
             Some("private_key_jwt") => checked(Authentication::PrivateKeyJwt { jwks: jwks()? }),
-            Some("tls_client_auth") => {
-                let name = self.tls_client_auth_san_dns.clone().or_else(|| self.tls_client_auth_san_uri.clone());
-                let name =
-                    name.ok_or_else(|| wrong("tls_client_auth_san_dns or tls_client_auth_san_uri is missing"))?;
-                Ok(Authentication::TlsClientAuth { name })
-            }
+            Some("tls_client_auth") => Ok(Authentication::TlsClientAuth { name: self.certificate_name()? }),
             Some(_) => Err(wrong("token_endpoint_auth_method is not one that a client of this type can have")),
+        }
+    }
+}
+
+impl Registration {
+    /// The one name of its certificate (RFC 8705 §2.1.2).
+    fn certificate_name(&self) -> Answer<CertificateName> {
+        let alternative = [&self.tls_client_auth_san_dns, &self.tls_client_auth_san_uri];
+        let mut alternatives = alternative.into_iter().flatten().filter(|name| !name.is_empty());
+        match (&self.tls_client_auth_subject_dn, alternatives.next(), alternatives.next()) {
+            (None, Some(name), None) => Ok(CertificateName::Alternative(name.clone())),
+            (Some(subject), None, None) => {
+                let parsed = DistinguishedName::parse(subject);
+                parsed
+                    .map(CertificateName::Subject)
+                    .map_err(|_| wrong("tls_client_auth_subject_dn is not as in RFC 4514"))
+            }
+            _ => Err(wrong(
+                "one of tls_client_auth_subject_dn, tls_client_auth_san_dns and tls_client_auth_san_uri is needed",
+            )),
         }
     }
 }
@@ -154,10 +179,19 @@ impl Client {
             "tls_client_certificate_bound_access_tokens": self.certificate_bound,
             "require_pushed_authorization_requests": self.require_par,
             "id_token_signed_response_alg": self.id_token_algorithm.name(),
+            "backchannel_logout_session_required": self.backchannel_logout_session_required,
         });
         let mut members = metadata.as_object_mut().map(std::mem::take).unwrap_or_default();
         if let Authentication::PrivateKeyJwt { jwks } = &self.authentication {
             members.insert("jwks".to_owned(), jwks.clone());
+        }
+        if let Authentication::TlsClientAuth { name } = &self.authentication {
+            let (member, value) = match name {
+                CertificateName::Subject(subject) => ("tls_client_auth_subject_dn", String::from(subject.clone())),
+                CertificateName::Alternative(name) if name.contains(':') => ("tls_client_auth_san_uri", name.clone()),
+                CertificateName::Alternative(name) => ("tls_client_auth_san_dns", name.clone()),
+            };
+            members.insert(member.to_owned(), value.into());
         }
         for (name, value) in [("client_uri", &self.uri), ("backchannel_logout_uri", &self.backchannel_logout_uri)] {
             if let Some(value) = value {
@@ -169,6 +203,13 @@ impl Client {
         }
         members
     }
+}
+
+/// Characters that show nothing, or change how those around them are shown: a name must look like what it is.
+fn is_unseen(c: char) -> bool {
+    let is_format = matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}');
+    c.is_control() || is_format
 }
 
 fn grant(name: &str, kind: ClientKind) -> Answer<GrantType> {
@@ -193,10 +234,16 @@ fn redirects(asked: &[String], kind: ClientKind) -> Answer<Vec<RedirectUri>> {
 }
 
 fn https(uri: &str) -> Answer<String> {
-    match RedirectUri::parse(uri, ClientKind::Web) {
-        Ok(uri) => Ok(uri.as_str().to_owned()),
-        Err(_) => Err(wrong("client_uri and backchannel_logout_uri are https addresses")),
+    if is_https(uri) {
+        Ok(uri.to_owned())
+    } else {
+        Err(wrong("client_uri and backchannel_logout_uri are https addresses"))
     }
+}
+
+/// An https address without user, fragment or dot segments.
+pub(crate) fn is_https(uri: &str) -> bool {
+    uri.starts_with("https://") && RedirectUri::parse(uri, ClientKind::Web).is_ok()
 }
 
 fn wrong(description: &'static str) -> Problem {

@@ -6,7 +6,7 @@ use jose::{Algorithm, JwkSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ClientKind, RedirectUri};
+use super::{CertificateName, ClientKind, RedirectUri};
 
 /// Public id of a client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,8 +86,9 @@ pub enum Authentication {
     /// A certificate of a trusted authority (RFC 8705 §2.1).
     #[serde(rename = "tls_client_auth")]
     TlsClientAuth {
-        /// The DNS name or URI that the certificate must have as a subject alternative name.
-        name: String,
+        /// What the certificate must say.
+        #[serde(flatten)]
+        name: CertificateName,
     },
     /// A certificate of its own (RFC 8705 §2.2).
     #[serde(rename = "self_signed_tls_client_auth")]
@@ -107,6 +108,14 @@ impl Authentication {
             Self::PrivateKeyJwt { .. } => "private_key_jwt",
             Self::TlsClientAuth { .. } => "tls_client_auth",
             Self::SelfSignedTls { .. } => "self_signed_tls_client_auth",
+        }
+    }
+
+    /// Whether it proves something that nobody else knows, as the FAPI 2.0 Security Profile asks (§5.3.2.1).
+    pub fn is_fit_for_fapi(&self) -> bool {
+        match self {
+            Self::PrivateKeyJwt { .. } | Self::TlsClientAuth { .. } | Self::SelfSignedTls { .. } => true,
+            Self::None | Self::SecretBasic | Self::SecretPost => false,
         }
     }
 
@@ -158,6 +167,9 @@ pub struct Client {
     /// Where it is told that a session ended (OpenID Connect Back-Channel Logout).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which session (`sid`); it always is.
+    #[serde(default)]
+    pub backchannel_logout_session_required: bool,
     /// How it may come by tokens.
     pub grants: BTreeSet<GrantType>,
     /// Scopes that it may ask for.
@@ -213,6 +225,7 @@ impl Client {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
             grants: kind.default_grants(),
             scopes: BTreeSet::new(),
             resources: Vec::new(),

@@ -46,12 +46,12 @@ pub(crate) async fn consent(Posted { visit, form }: Posted) -> Response {
 
 async fn show(visit: &Visit, query: &Parameters) -> Result<Response, Refused> {
     let server = &visit.server;
-    let request = AuthorizationRequest::read(server, query).await?;
+    let request = AuthorizationRequest::read(server, query, visit.browser.address).await?;
     match Standing::of(server, &request, query, visit.session.clone()) {
         Standing::Ready(session) => give(server, &session, &request).await,
         Standing::Consent(_) => Ok(ask(visit, &request, query)),
         Standing::Login { back } => Ok(see_other(&login(&back, &request))),
-        Standing::Unable(problem) => Err(to_client(&request, problem)),
+        Standing::Unable(problem) => Err(unasked(&request, problem)),
     }
 }
 
@@ -62,6 +62,7 @@ fn ask(visit: &Visit, request: &AuthorizationRequest, query: &Parameters) -> Res
     let view = ConsentView {
         client_name: &client.name,
         client_host: Some(origin.rsplit('/').next().unwrap_or_default()),
+        known_by: request.client.by_url.then(|| RedirectUri::origin_of(&client.id.0)),
         is_agent: client.kind == ClientKind::Agent,
         scopes: &scope_words(server, &request.scopes),
         lifetime: &pages::span(lifetime(server, client, &request.scopes)),
@@ -77,7 +78,7 @@ async fn decide(visit: &Visit, form: &Parameters) -> Result<Response, Refused> {
     let server = &visit.server;
     let shown = form.required("request", "the form is not whole").map_err(Refused::Page)?;
     let query = Parameters::parse(shown.as_bytes()).map_err(Refused::Page)?;
-    let request = AuthorizationRequest::read(server, &query).await?;
+    let request = AuthorizationRequest::read(server, &query, visit.browser.address).await?;
     match Standing::of(server, &request, &query, visit.session.clone()) {
         Standing::Ready(session) | Standing::Consent(session) => match form.get("decision") {
             Some("allow") => give(server, &session, &request).await,
@@ -85,12 +86,12 @@ async fn decide(visit: &Visit, form: &Parameters) -> Result<Response, Refused> {
         },
         // The session ended meanwhile.
         Standing::Login { back } => Ok(see_other(&login(&back, &request))),
-        Standing::Unable(problem) => Err(to_client(&request, problem)),
+        Standing::Unable(problem) => Err(unasked(&request, problem)),
     }
 }
 
 async fn give(server: &Server, session: &Session, request: &AuthorizationRequest) -> Result<Response, Refused> {
-    let (client, scopes, resources) = (&request.client.client, request.scopes.clone(), request.resources.clone());
+    let (client, scopes, resources) = (&request.client, request.scopes.clone(), request.resources.clone());
     let code = server.give_code(session, client, scopes, resources, &request.binding, request.pushed).await;
     let code = code.map_err(|problem| to_client(request, problem))?;
     Ok(redirect(server, &request.redirect_uri, request.state.as_deref(), &[("code", code.expose())]))
@@ -102,6 +103,11 @@ fn login(back: &str, request: &AuthorizationRequest) -> String {
     login.append_pair("return", back);
     login.append_pair("acr", request.acr.name());
     format!("/login?{}", login.finish())
+}
+
+/// An error before the user said anything. A client that nobody registered is not sent them for it.
+fn unasked(request: &AuthorizationRequest, problem: Problem) -> Refused {
+    if request.client.by_url { Refused::Page(problem) } else { to_client(request, problem) }
 }
 
 fn to_client(request: &AuthorizationRequest, problem: Problem) -> Refused {

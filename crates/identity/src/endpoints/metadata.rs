@@ -6,22 +6,18 @@ use axum::{extract::State, response::Response};
 use serde_json::{Value, json};
 
 use super::public_json;
-use crate::{
-    clients::GrantType,
-    identity::Server,
-    keys::ALGORITHMS,
-    settings::{BUILT_IN_SCOPES, Settings},
-};
+use crate::{clients::GrantType, identity::Server, keys::ALGORITHMS, settings::BUILT_IN_SCOPES};
 
 /// Algorithms that clients sign assertions and proofs with: asymmetric ones.
 pub(crate) const CLIENT_ALGORITHMS: [&str; 10] =
     ["ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
 
 pub(crate) async fn metadata(State(server): State<Arc<Server>>) -> Response {
-    public_json("application/json", document(&server.settings).to_string())
+    public_json("application/json", document(&server).to_string())
 }
 
-fn document(settings: &Settings) -> Value {
+fn document(server: &Server) -> Value {
+    let settings = &server.settings;
     let at = |path: &str| settings.issuer.at(path);
     let scopes: Vec<&str> = BUILT_IN_SCOPES.into_iter().chain(settings.scopes.keys().map(String::as_str)).collect();
     let methods = [
@@ -57,6 +53,9 @@ fn document(settings: &Settings) -> Value {
         "dpop_signing_alg_values_supported": CLIENT_ALGORITHMS,
         "tls_client_certificate_bound_access_tokens": true,
         "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": server.way_out.is_connected(),
+        "backchannel_logout_session_supported": server.way_out.is_connected(),
+        "client_id_metadata_document_supported": server.takes_clients_by_url(),
         "require_pushed_authorization_requests": settings.fapi,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

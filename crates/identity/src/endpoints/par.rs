@@ -51,6 +51,7 @@ async fn answer(server: &Server, request: Request) -> Answer<Value> {
     let checked = checked.map_err(Refused::problem)?;
     let now = server.clock.now();
     let client = &checked.client.client.id;
+    server.keep_client_by_url(&checked.client, now + LIFETIME).await?;
     server.database.push(secret.digest(), client, &parameters.encode(), now + LIFETIME).await?;
     Ok(json!({ "request_uri": format!("{PUSHED}{}", secret.expose()), "expires_in": LIFETIME }))
 }

@@ -15,6 +15,7 @@ use super::call::MAX_BODY;
 use crate::{
     clients::{Client, ClientId, Registration},
     identity::Server,
+    operators::NOT_FIT_FOR_FAPI,
     problem::{Answer, Code, Problem},
     secret::{Digest, Purpose, Secret, random_id},
 };
@@ -54,7 +55,8 @@ async fn create(server: &Server, request: Request) -> Answer<Map<String, Value>>
     let initial = shown(request.headers())?;
     let now = server.clock.now();
     let registration = described(request).await?;
-    let client = registration.into_client(ClientId(random_id()?), &server.settings)?;
+    let client = registration.into_client(ClientId(random_id()?), |scope| server.settings.knows_scope(scope))?;
+    check_fapi(server, &client)?;
     if !server.database.use_initial_token(initial, now).await? {
         return Err(refused());
     }
@@ -80,7 +82,7 @@ async fn read(server: &Server, id: &str, headers: &HeaderMap) -> Answer<Map<Stri
 async fn replace(server: &Server, id: &str, request: Request) -> Answer<Map<String, Value>> {
     let (client, token) = own(server, id, request.headers()).await?;
     let registration = described(request).await?;
-    let described = registration.into_client(client.id.clone(), &server.settings)?;
+    let described = registration.into_client(client.id.clone(), |scope| server.settings.knows_scope(scope))?;
     if described.authentication.has_secret() != client.authentication.has_secret() {
         return Err(Problem::new(
             Code::InvalidClientMetadata,
@@ -96,6 +98,7 @@ async fn replace(server: &Server, id: &str, request: Request) -> Answer<Map<Stri
         fapi: client.fapi,
         ..described
     };
+    check_fapi(server, &changed)?;
     server.put_client(&changed).await?;
     Ok(told(server, &changed, &token))
 }
@@ -106,14 +109,21 @@ async fn remove(server: &Server, id: &str, headers: &HeaderMap) -> Answer<()> {
     Ok(())
 }
 
+fn check_fapi(server: &Server, client: &Client) -> Answer<()> {
+    if server.is_fapi(client) && !client.authentication.is_fit_for_fapi() {
+        return Err(Problem::new(Code::InvalidClientMetadata, NOT_FIT_FOR_FAPI));
+    }
+    Ok(())
+}
+
 /// The client whose registration access token a request shows.
 async fn own(server: &Server, id: &str, headers: &HeaderMap) -> Answer<(Client, String)> {
     let token = bearer(headers).ok_or_else(refused)?;
     let digest = Digest::of_secret(Purpose::Registration, token).ok_or_else(refused)?;
     let owner = server.database.owner_of_registration(digest, server.clock.now()).await?;
     let id = owner.filter(|owner| owner.0 == id).ok_or_else(refused)?;
-    let client = server.client(&id).await?.filter(|client| !client.disabled).ok_or_else(refused)?;
-    Ok((client.client.clone(), token.to_owned()))
+    let client = server.database.client(&id).await?.filter(|client| !client.disabled).ok_or_else(refused)?;
+    Ok((client.client, token.to_owned()))
 }
 
 fn told(server: &Server, client: &Client, token: &str) -> Map<String, Value> {

@@ -32,7 +32,7 @@ impl Server {
     /// A provider by its name in addresses.
     pub(crate) fn provider(&self, name: &str) -> Result<&Provider, FederationError> {
         let known = self.settings.providers.iter().find(|provider| provider.name == name);
-        known.filter(|_| self.remotes.is_connected()).ok_or_else(|| FederationError::NoProvider(name.to_owned()))
+        known.filter(|_| self.way_out.is_connected()).ok_or_else(|| FederationError::NoProvider(name.to_owned()))
     }
 
     /// Begins a login at a provider: where the browser goes, and what it keeps.

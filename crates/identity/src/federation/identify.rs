@@ -7,7 +7,7 @@ use store::StoreError;
 use super::{FederationError, Linking, Provider};
 use crate::{
     accounts::{Browser, Changed, EventKind, NewUser, UserId},
-    identity::{Identity, Server},
+    identity::Server,
     store::{
         events::put_event,
         external::{other_ways_in, put_external, take_external},
@@ -109,13 +109,6 @@ impl Server {
             crate::accounts::AccountError::Store(error) => Err(error),
             _ => Ok(None),
         })
-    }
-}
-
-impl Identity {
-    /// Says who makes the server's own requests: to providers. Without one nobody logs in through them.
-    pub fn connect(&self, outgoing: std::sync::Arc<dyn super::Outgoing>) {
-        self.0.remotes.connect(outgoing);
     }
 }
 

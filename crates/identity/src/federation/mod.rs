@@ -8,13 +8,11 @@
 mod attempt;
 mod exchange;
 mod identify;
-mod outgoing;
 mod provider;
 mod remote;
 
 pub(crate) use attempt::{Attempt, Intent};
 pub(crate) use identify::Identified;
-pub use outgoing::{Outgoing, OutgoingError};
 pub use provider::{Linking, Provider, ProviderSecret};
 pub(crate) use remote::Remotes;
 
@@ -35,7 +33,7 @@ pub(crate) enum FederationError {
     WrongIssuer,
     /// A request to the provider failed.
     #[error("{0}")]
-    Outgoing(#[from] OutgoingError),
+    Outgoing(#[from] crate::outgoing::OutgoingError),
     /// A document of the provider's is not what it should be.
     #[error("the provider's {0} cannot be used")]
     Document(&'static str),

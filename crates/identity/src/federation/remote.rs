@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use bytes::Bytes;
@@ -10,10 +10,9 @@ use http::{Method, Request, StatusCode, Uri, header};
 use jose::JwkSet;
 use serde_json::{Map, Value};
 
-use super::{FederationError, Outgoing, Provider};
+use super::{FederationError, Provider};
+use crate::outgoing::{Errand, WayOut};
 
-/// Longest document that is read.
-const MAX_BYTES: usize = 256 * 1024;
 /// Seconds that what was learned is used.
 const KEPT: u64 = 600;
 /// Seconds before keys are asked for again because one is missing.
@@ -31,21 +30,14 @@ pub(super) struct Remote {
 }
 
 /// All providers, and the way to them.
-#[derive(Default)]
 pub(crate) struct Remotes {
-    outgoing: OnceLock<Arc<dyn Outgoing>>,
+    way_out: Arc<WayOut>,
     known: RwLock<HashMap<String, Arc<Remote>>>,
 }
 
 impl Remotes {
-    /// Says who makes requests; the first one that is said stays.
-    pub(crate) fn connect(&self, outgoing: Arc<dyn Outgoing>) {
-        // A second one is not taken, which is what is promised.
-        let _ = self.outgoing.set(outgoing);
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.outgoing.get().is_some()
+    pub(crate) fn new(way_out: Arc<WayOut>) -> Self {
+        Self { way_out, known: RwLock::default() }
     }
 
     /// What is known of a provider; asked for anew when it is old, or when a key was missing.
@@ -95,15 +87,13 @@ impl Remotes {
         self.send(request.body(Bytes::new()).map_err(|_| FederationError::Document("address"))?).await
     }
 
-    /// Sends a request, and gives the body of an answer that is 200 and not too long.
+    /// Sends a request, and gives the body of an answer that is 200.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Bytes, FederationError> {
-        let outgoing = self.outgoing.get().ok_or_else(|| FederationError::NoProvider(String::new()))?;
-        let answer = outgoing.send(request).await?;
+        let answer = self.way_out.send(Errand::Provider, request).await?;
         if answer.status() != StatusCode::OK {
             return Err(FederationError::Refused(answer.status().to_string()));
         }
-        let body = answer.into_body();
-        if body.len() <= MAX_BYTES { Ok(body) } else { Err(FederationError::Document("answer")) }
+        Ok(answer.into_body())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     identity::Server,
     problem::{Answer, Problem},
     secret::{Digest, Purpose, Secret, random_id},
-    store::grants::Redemption,
+    store::{clients::StoredClient, grants::Redemption},
     tokens::{Binding, TokenAnswer},
 };
 
@@ -41,13 +41,14 @@ impl Server {
     pub(crate) async fn give_code(
         &self,
         session: &Session,
-        client: &Client,
+        stored: &StoredClient,
         scopes: BTreeSet<String>,
         resources: Vec<String>,
         binding: &CodeBinding,
         pushed: Option<Digest>,
     ) -> Answer<Secret> {
         let now = self.clock.now();
+        let client = &stored.client;
         let facts = Facts::of(session);
         let refreshes = client.grants.contains(&GrantType::RefreshToken);
         let alone = scopes.contains("offline_access") && refreshes;
@@ -66,6 +67,7 @@ impl Server {
             revoked: None,
             facts,
         };
+        self.keep_client_by_url(stored, grant.expires).await?;
         let code = Secret::generate(Purpose::Code)?;
         let used_up = self.database.add_code(&grant, code.digest(), binding, now + LIFETIME, pushed, now).await?;
         if used_up { Ok(code) } else { Err(Problem::invalid_request("the pushed request was used or has expired")) }
@@ -81,7 +83,10 @@ impl Server {
         let next = Self::first_refresh_token(client)?;
         let first = next.as_ref().map(|secret| (secret.digest(), Self::refresh_binding(client, &tokens)));
         let check = |grant: &Grant, code: &CodeBinding| check(client, call, grant, code, &tokens);
-        match self.database.redeem_code(digest, check, first, now).await? {
+        // The session ends then at the latest, unless another login in it says so (`keep_session_clients`).
+        let session_end = now + self.settings.session.as_secs();
+        let told_until = client.backchannel_logout_uri.as_ref().map(|_| session_end);
+        match self.database.redeem_code(digest, check, first, told_until, now).await? {
             Redemption::Given(grant, code) => {
                 self.answer_for_user(client, &grant, &grant.scopes, &grant.resources, &tokens, next, code.nonce).await
             }

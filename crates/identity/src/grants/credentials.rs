@@ -37,6 +37,7 @@ impl Server {
             tenant: client.tenant.as_deref(),
             grant: None,
             actor: None,
+            exchanged: None,
             expires_by: u64::MAX,
         };
         let access = self.issue(&issue).await?;

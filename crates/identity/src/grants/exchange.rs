@@ -1,8 +1,9 @@
 //! Token exchange (RFC 8693): an API that was called goes on to the next one, with less.
 //!
 //! The client must be an API that the token was for ([`Client::serves`](crate::Client)), or the one it was given to. What
-//! it gets is for fewer scopes or the same, no longer than the token it gave, and ends with the same grant.
+//! it gets is for fewer scopes or the same, no longer than the token it gave, and ends with that token and with its grant.
 
+use jose::jwt::Claims;
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,7 +52,6 @@ impl Server {
         let asked = call.parameters.all("resource").chain(parameter("audience"));
         let resources = self.granted_resources(client, asked)?;
         let binding = self.binding(call, authenticated)?;
-        let text = |name: &str| subject.all.get(name).and_then(Value::as_str);
         let roles: Vec<String> = list(subject.all.get("roles"));
         let issue = Issue {
             client,
@@ -60,20 +60,30 @@ impl Server {
             resources: &resources,
             binding: &binding,
             roles: &roles,
-            tenant: text("tenant"),
-            grant: text("grant").map(|id| GrantFacts {
-                id,
-                sid: text("sid"),
-                auth_time: subject.all.get("auth_time").and_then(Value::as_u64),
-                acr: text("acr"),
-            }),
+            tenant: text(&subject, "tenant"),
+            grant: grant_of(&subject),
             actor: Some(actor(&client.id.0, subject.all.get("act"))?),
+            exchanged: Some(origins(&subject)),
             expires_by: subject.expires,
         };
         let access = self.issue(&issue).await?;
         let scope = scopes::text(&granted);
         Ok(TokenAnswer { access, scope, refresh: None, id_token: None, issued_type: Some(ACCESS_TOKEN) })
     }
+}
+
+fn text<'c>(claims: &'c Claims, name: &str) -> Option<&'c str> {
+    claims.all.get(name).and_then(Value::as_str)
+}
+
+/// The grant that a token was given under.
+fn grant_of(subject: &Claims) -> Option<GrantFacts<'_>> {
+    text(subject, "grant").map(|id| GrantFacts {
+        id,
+        sid: text(subject, "sid"),
+        auth_time: subject.all.get("auth_time").and_then(Value::as_u64),
+        acr: text(subject, "acr"),
+    })
 }
 
 /// The claim `act` (§4.1): who acts now, around who acted before.
@@ -91,6 +101,14 @@ fn actor(client: &str, before: Option<&Value>) -> Answer<Value> {
         None => json!({ "sub": client }),
         Some(before) => json!({ "sub": client, "act": before }),
     })
+}
+
+/// The claim `exchanged`: the token that is exchanged, and those that it came of. When one of them is revoked, or the client
+/// that one was given to, what came of it is as well. As many as there are actors.
+fn origins(subject: &Claims) -> Value {
+    let mut origins = subject.all.get("exchanged").and_then(Value::as_array).cloned().unwrap_or_default();
+    origins.push(json!({ "jti": subject.id, "client_id": subject.client_id }));
+    Value::Array(origins)
 }
 
 fn list(value: Option<&Value>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use store::{StoreError, token_text::NoRandomness};
 
 use crate::{
-    clients::{Authentication, Client, ClientId},
+    clients::{Authentication, Client, ClientId, is_https},
     grants::mark,
     identity::{Identity, Server},
     secret::{Purpose, Secret, random_id},
@@ -15,6 +15,10 @@ use crate::{
 const SECRET_GRACE: u64 = 3_600;
 /// Life of an initial access token, in seconds (1 day).
 const INITIAL_LIFETIME: u64 = 86_400;
+
+/// FAPI 2.0 §5.3.2.1.
+pub(crate) const NOT_FIT_FOR_FAPI: &str = "a client of the FAPI profile proves who it is with a key of its own \
+    (private_key_jwt) or a certificate (tls_client_auth, self_signed_tls_client_auth), not with a secret or nothing";
 
 /// Why something could not be done with a client. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -165,8 +169,14 @@ impl Identity {
         if !client.require_pkce && !confidential {
             return Err(ClientError::Unsafe("only a client with credentials can be exempted from PKCE"));
         }
+        if self.0.is_fapi(client) && !client.authentication.is_fit_for_fapi() {
+            return Err(ClientError::Unsafe(NOT_FIT_FOR_FAPI));
+        }
         if !confidential && client.grants.iter().any(|grant| grant.needs_credentials()) {
             return Err(ClientError::Unsafe("client credentials and token exchange need a client with credentials"));
+        }
+        if client.backchannel_logout_uri.as_deref().is_some_and(|uri| !is_https(uri)) {
+            return Err(ClientError::Unsafe("`backchannel_logout_uri` is an https address without user and fragment"));
         }
         if client.redirect_uris.is_empty() && client.grants.contains(&crate::clients::GrantType::AuthorizationCode) {
             return Err(ClientError::Unsafe("a client that asks users needs a redirect URI"));

@@ -3,3 +3,4 @@
 mod clients;
 
 pub use clients::ClientError;
+pub(crate) use clients::NOT_FIT_FOR_FAPI;

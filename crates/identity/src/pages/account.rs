@@ -276,7 +276,7 @@ async fn external(visit: &Visit, session: &Session) -> Result<Vec<Thing>, StoreE
 
 fn connectable(visit: &Visit) -> Vec<Connectable> {
     let server = &visit.server;
-    let all = server.settings.providers.iter().filter(|_| server.remotes.is_connected());
+    let all = server.settings.providers.iter().filter(|_| server.way_out.is_connected());
     let one = |provider: &Provider| {
         let action = format!("/account/external/{}", provider.name);
         let label = server.theme.messages.external.connect_named.fill("provider", &provider.label);

@@ -12,6 +12,7 @@ struct Page<'p> {
     frame: Frame<'p>,
     intro: String,
     agent: Option<String>,
+    unknown: Option<String>,
     scopes: &'p [String],
     lifetime: String,
     host: Option<String>,
@@ -28,6 +29,8 @@ pub(crate) struct ConsentView<'v> {
     pub(crate) client_name: &'v str,
     /// Where the browser goes then; none for a device.
     pub(crate) client_host: Option<&'v str>,
+    /// Scheme and host of its id, if that is all that is known of it.
+    pub(crate) known_by: Option<String>,
     /// Whether it acts by itself.
     pub(crate) is_agent: bool,
     /// What each scope means.
@@ -53,6 +56,7 @@ pub(crate) fn consent(visit: &Visit, view: &ConsentView<'_>) -> Response {
         frame: visit.frame(words.title.fill("client", view.client_name)),
         intro: words.intro.fill("client", view.client_name),
         agent: view.is_agent.then(|| words.agent.fill("client", view.client_name)),
+        unknown: view.known_by.as_deref().map(|origin| words.unknown.fill("origin", origin)),
         scopes: view.scopes,
         lifetime: words.lifetime.fill("time", view.lifetime),
         host: view.client_host.map(|host| words.host.fill("host", host)),

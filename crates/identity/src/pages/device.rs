@@ -106,6 +106,7 @@ async fn ask(visit: &Visit, request: &DeviceRequest, user_code: &str) -> Respons
     let view = ConsentView {
         client_name: &client.name,
         client_host: None,
+        known_by: None,
         is_agent: client.kind == ClientKind::Agent,
         scopes: &scope_words(server, &request.scopes),
         lifetime: &moment::span(server.settings.refresh_token.as_secs()),

@@ -141,7 +141,7 @@ fn page(
 
 fn providers(visit: &Visit, return_to: &ReturnPath) -> Vec<(String, String)> {
     let server = &visit.server;
-    let all = server.settings.providers.iter().filter(|_| server.remotes.is_connected());
+    let all = server.settings.providers.iter().filter(|_| server.way_out.is_connected());
     let one = |provider: &Provider| {
         let to = return_to.by_way_of(&format!("/login/external/{}", provider.name));
         (to, server.theme.messages.external.login.fill("provider", &provider.label))

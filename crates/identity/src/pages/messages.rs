@@ -103,7 +103,7 @@ messages! {
         title, intro, submit, password, script, unsupported, cancelled, refused,
     }
     consent: ConsentTexts {
-        title, intro, agent, you, may, nothing, host, lifetime, revoke, allow, deny, scope_openid,
+        title, intro, agent, unknown, you, may, nothing, host, lifetime, revoke, allow, deny, scope_openid,
         scope_profile, scope_email, scope_offline_access,
     }
     device: DeviceTexts {

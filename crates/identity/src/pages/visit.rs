@@ -1,6 +1,6 @@
 //! A browser's request to a page: who it is, and, for a form, whether it comes from a page of ours.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -83,7 +83,7 @@ impl Visit {
         let binding = known.or_else(|| fresh.as_ref().map(|secret| secret.expose().to_owned())).unwrap_or_default();
         // A query with a parameter twice says nothing that a page would go by.
         let query = Parameters::parse(uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
-        let leads_to = leads_to(&server, query.get("return")).await;
+        let leads_to = leads_to(&server, query.get("return"), origin.address).await;
         Ok(Self { server, browser, session, query, binding, fresh, leads_to })
     }
 }
@@ -117,16 +117,16 @@ impl FromRequest<Arc<Server>> for Posted {
         if visit.fresh.is_some() || !server.tags.forms.fits(&[visit.binding.as_bytes(), path.as_bytes()], &tag) {
             return Err(error::of(server, Fault::Form));
         }
-        visit.leads_to = leads_to(server, form.get("return")).await;
+        visit.leads_to = leads_to(server, form.get("return"), visit.browser.address).await;
         Ok(Self { visit, form })
     }
 }
 
-async fn leads_to(server: &Arc<Server>, return_to: Option<&str>) -> Option<String> {
+async fn leads_to(server: &Arc<Server>, return_to: Option<&str>, from: IpAddr) -> Option<String> {
     let path = ReturnPath::parse(return_to);
     let (_, query) = path.as_str().split_once("/oauth2/authorize?")?;
     let parameters = Parameters::parse(query.as_bytes()).ok()?;
-    let request = AuthorizationRequest::read(server, &parameters).await.ok()?;
+    let request = AuthorizationRequest::read(server, &parameters, from).await.ok()?;
     request.client.client.first_party.then(|| RedirectUri::origin_of(&request.redirect_uri))
 }
 

@@ -5,7 +5,7 @@ use store::StoreError;
 use super::{Database, seconds, time};
 
 /// What expires, with the rows that go with it by themselves after it.
-const EXPIRING: [&str; 10] = [
+const EXPIRING: [&str; 13] = [
     "DELETE FROM code WHERE digest IN (SELECT digest FROM code WHERE expires <= $1 LIMIT $2)",
     "DELETE FROM refresh WHERE digest IN (SELECT digest FROM refresh WHERE expires <= $1 LIMIT $2)",
     "DELETE FROM pushed WHERE digest IN (SELECT digest FROM pushed WHERE expires <= $1 LIMIT $2)",
@@ -16,15 +16,21 @@ const EXPIRING: [&str; 10] = [
     "DELETE FROM registration_token WHERE digest IN \
      (SELECT digest FROM registration_token WHERE expires <= $1 LIMIT $2)",
     "DELETE FROM revocation WHERE (kind, subject) IN (SELECT kind, subject FROM revocation WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM session_client WHERE (session, client) IN \
+     (SELECT session, client FROM session_client WHERE expires <= $1 LIMIT $2)",
+    "DELETE FROM logout_notice WHERE id IN (SELECT id FROM logout_notice WHERE expires <= $1 LIMIT $2)",
+    // Of clients that nobody registered; those that an operator shut out stay so.
+    "DELETE FROM client WHERE id IN (SELECT id FROM client WHERE expires <= $1 AND disabled = 0 LIMIT $2)",
     "DELETE FROM user_grant WHERE id IN (SELECT id FROM user_grant WHERE expires <= $1 LIMIT $2)",
 ];
 
 /// The tables that grow with every request, for the age of the oldest row that should be gone.
-const GROWING: [&str; 4] = [
+const GROWING: [&str; 5] = [
     "SELECT min(expires) FROM refresh",
     "SELECT min(expires) FROM opaque",
     "SELECT min(expires) FROM used_once",
     "SELECT min(expires) FROM user_grant",
+    "SELECT min(expires) FROM session_client",
 ];
 
 impl Database {

@@ -20,12 +20,15 @@ pub struct StoredClient {
     pub created: u64,
     /// Whether it may do nothing.
     pub disabled: bool,
+    /// Nobody registered it: it is what the document at its id says.
+    pub by_url: bool,
 }
 
 impl Database {
     /// A client, disabled or not.
     pub(crate) async fn client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError> {
-        let query = sqlx::query("SELECT record, created, disabled FROM client WHERE id = $1").bind(&id.0);
+        let query =
+            sqlx::query("SELECT record, created, disabled, expires IS NOT NULL FROM client WHERE id = $1").bind(&id.0);
         let Some(row) = query.fetch_optional(&self.pool).await? else { return Ok(None) };
         let query =
             sqlx::query_as::<_, (Vec<u8>, Option<i64>)>("SELECT digest, expires FROM client_secret WHERE client = $1");
@@ -37,7 +40,8 @@ impl Database {
         let secrets = secrets.into_iter().map(digest).collect::<Result<_, StoreError>>()?;
         let (record, created): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
         let client = serde_json::from_str(&record).map_err(|_| corrupt("client.record"))?;
-        Ok(Some(StoredClient { client, secrets, created: time(created), disabled: row.try_get::<i64, _>(2)? != 0 }))
+        let (disabled, by_url): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
+        Ok(Some(StoredClient { client, secrets, created: time(created), disabled, by_url }))
     }
 
     /// The ids of all clients, oldest first.
@@ -52,10 +56,21 @@ impl Database {
         let record = serde_json::to_string(client).map_err(|_| corrupt("client.record"))?;
         let mut write = self.write().await?;
         let put = "INSERT INTO client (id, record, created) VALUES ($1, $2, $3) \
-                   ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+                   ON CONFLICT (id) DO UPDATE SET record = excluded.record, expires = NULL";
         sqlx::query(put).bind(&client.id.0).bind(record).bind(seconds(now)).execute(&mut *write).await?;
         count_change(&mut write).await?;
         Ok(write.commit().await?)
+    }
+
+    /// Keeps a client that nobody registered, until what it was given has expired. One that is registered stays.
+    pub(crate) async fn put_client_by_url(&self, client: &Client, expires: u64, now: u64) -> Result<(), StoreError> {
+        let record = serde_json::to_string(client).map_err(|_| corrupt("client.record"))?;
+        let put = "INSERT INTO client (id, record, created, expires) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (id) DO UPDATE SET record = excluded.record, expires = max(expires, excluded.expires) \
+                   WHERE expires IS NOT NULL";
+        let query = sqlx::query(put).bind(&client.id.0).bind(record).bind(seconds(now)).bind(seconds(expires));
+        query.execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Adds a secret to a client; those it has end at `others_end`.

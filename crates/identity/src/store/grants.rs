@@ -3,7 +3,7 @@
 use sqlx::{FromRow, Sqlite, Transaction};
 use store::StoreError;
 
-use super::{Database, corrupt, revocations::put_revocation, seconds, time};
+use super::{Database, corrupt, logouts::put_session_client, revocations::put_revocation, seconds, time};
 use crate::{
     accounts::UserId,
     clients::ClientId,
@@ -73,12 +73,14 @@ impl Database {
         Ok(true)
     }
 
-    /// Uses a code, if `check` lets it, and keeps the first refresh token that is given for it.
+    /// Uses a code, if `check` lets it, and keeps the first refresh token that is given for it. The client is told of the end
+    /// of the session until `told_until`, if it wants to be.
     pub(crate) async fn redeem_code(
         &self,
         digest: Digest,
         check: impl FnOnce(&Grant, &CodeBinding) -> Answer<()>,
         refresh: Option<(Digest, RefreshBinding)>,
+        told_until: Option<u64>,
         now: u64,
     ) -> Result<Redemption, StoreError> {
         let mut write = self.write().await?;
@@ -101,6 +103,9 @@ impl Database {
         sqlx::query(used).bind(digest.0.as_slice()).bind(seconds(now)).execute(&mut *write).await?;
         if let Some((first, binding)) = refresh {
             insert_refresh(&mut write, first, &grant, &binding, now).await?;
+        }
+        if let Some(until) = told_until {
+            put_session_client(&mut write, &grant, until, now).await?;
         }
         write.commit().await?;
         Ok(Redemption::Given(Box::new(grant), bound))

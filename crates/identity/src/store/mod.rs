@@ -9,6 +9,7 @@ pub(crate) mod external;
 pub(crate) mod factors;
 pub(crate) mod grants;
 pub(crate) mod keys;
+pub(crate) mod logouts;
 mod opaque;
 mod pushed;
 mod registrations;

@@ -3,7 +3,7 @@
 use sqlx::{Sqlite, Transaction};
 use store::StoreError;
 
-use super::{Database, corrupt, revocations::put_revocation, seconds, time, users};
+use super::{Database, corrupt, logouts::put_notices, revocations::put_revocation, seconds, time, users};
 use crate::{
     accounts::{Acr, Amr, Session, SessionId, UserId},
     secret::Digest,
@@ -120,7 +120,7 @@ pub(crate) async fn take_sessions(
 }
 
 /// Ends everything that was given in a session, as a part of the transaction that takes the session away: access tokens by
-/// a mark, refresh tokens with the grants that end with it.
+/// a mark, refresh tokens with the grants that end with it. Its clients will be told.
 pub(crate) async fn end_what_was_given(
     write: &mut Transaction<'_, Sqlite>,
     id: &SessionId,
@@ -128,6 +128,7 @@ pub(crate) async fn end_what_was_given(
 ) -> Result<(), StoreError> {
     let revoke = "UPDATE user_grant SET revoked = $2 WHERE session = $1 AND revoked IS NULL";
     sqlx::query(revoke).bind(&id.0).bind(seconds(mark.until)).execute(&mut **write).await?;
+    put_notices(write, id.as_str(), mark.until).await?;
     put_revocation(write, &Subject::Session(id.0.clone()), mark).await
 }
 

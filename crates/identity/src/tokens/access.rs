@@ -26,6 +26,8 @@ pub(crate) struct Issue<'i> {
     pub(crate) grant: Option<GrantFacts<'i>>,
     /// The claim `act` (RFC 8693 §4.1).
     pub(crate) actor: Option<Value>,
+    /// The claim `exchanged`: the tokens that it came of, which it does not outlive.
+    pub(crate) exchanged: Option<Value>,
     /// Unix seconds that the token does not outlive.
     pub(crate) expires_by: u64,
 }
@@ -95,6 +97,7 @@ impl Server {
             ("auth_time", grant.and_then(|grant| grant.auth_time).map(Value::from)),
             ("acr", grant.and_then(|grant| grant.acr).map(Value::from)),
             ("act", issue.actor.clone()),
+            ("exchanged", issue.exchanged.clone()),
         ];
         for (name, value) in optional {
             if let Some(value) = value {

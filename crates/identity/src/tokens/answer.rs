@@ -80,6 +80,7 @@ impl Server {
                 acr: Some(&facts.acr),
             }),
             actor: None,
+            exchanged: None,
             expires_by: grant.expires,
         };
         let access = self.issue(&issue).await?;

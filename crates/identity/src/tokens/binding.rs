@@ -51,7 +51,7 @@ impl Binding {
 }
 
 /// SHA-256 of a certificate in DER, base64url (`x5t#S256`).
-pub(crate) fn certificate_thumbprint(der: &[u8]) -> String {
+pub fn certificate_thumbprint(der: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, der))
 }
 

@@ -11,7 +11,8 @@ mod verdict;
 
 pub(crate) use access::{AccessToken, GrantFacts, Issue};
 pub(crate) use answer::TokenAnswer;
-pub(crate) use binding::{Binding, certificate_thumbprint};
+pub(crate) use binding::Binding;
+pub use binding::certificate_thumbprint;
 pub(crate) use id_token::claims_about;
 pub(crate) use replay::ReplayMarks;
 pub use revocations::{Mark, Revocations, Subject};

@@ -83,6 +83,7 @@ impl Revocations {
     pub fn is_revoked(&self, claims: &Claims) -> bool {
         let Some(issued) = claims.issued_at else { return true };
         let text = |name: &str| claims.all.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let Some(origins) = origins(claims) else { return true };
         let subjects = [
             claims.id.clone().map(Subject::Token),
             text("grant").map(Subject::Grant),
@@ -94,7 +95,11 @@ impl Revocations {
         if marks.is_empty() {
             return false;
         }
-        subjects.into_iter().flatten().any(|subject| marks.get(&subject).is_some_and(|mark| issued <= mark.until))
+        subjects
+            .into_iter()
+            .flatten()
+            .chain(origins)
+            .any(|subject| marks.get(&subject).is_some_and(|mark| issued <= mark.until))
     }
 
     /// Puts a mark in force at once.
@@ -125,6 +130,19 @@ impl Revocations {
             self.epoch.fetch_add(1, Ordering::Release);
         }
     }
+}
+
+/// What a token that was exchanged came of (the claim `exchanged`): tokens and the clients that they were given to. `None` if
+/// the claim is of another form than ours.
+fn origins(claims: &Claims) -> Option<Vec<Subject>> {
+    let Some(listed) = claims.all.get("exchanged") else { return Some(Vec::new()) };
+    let mut subjects = Vec::new();
+    for origin in listed.as_array()? {
+        let text = |name: &str| origin.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        subjects.push(Subject::Token(text("jti")?));
+        subjects.push(Subject::Client(text("client_id")?));
+    }
+    Some(subjects)
 }
 
 #[cfg(test)]
@@ -182,6 +200,24 @@ mod tests {
         assert_ne!(revocations.epoch(), before, "whoever caches looks again");
         revocations.merge(Vec::new(), 1_000);
         assert!(!revocations.is_revoked(&claims(100)), "no such token is valid any more");
+    }
+
+    #[test]
+    fn a_token_that_was_exchanged_dies_with_what_it_came_of() {
+        let mut exchanged = claims(100);
+        let origins = json!([{ "jti": "first", "client_id": "app" }, { "jti": "second", "client_id": "api" }]);
+        exchanged.all.insert("exchanged".into(), origins);
+        for name in ["first", "second"] {
+            let revocations = Revocations::default();
+            revocations.add(Subject::Token(name.into()), Mark { until: 100, expires: 1_000 });
+            assert!(revocations.is_revoked(&exchanged), "{name}");
+            assert!(!revocations.is_revoked(&claims(100)));
+        }
+        let revocations = Revocations::default();
+        revocations.add(Subject::Client("app".into()), Mark { until: 100, expires: 1_000 });
+        assert!(revocations.is_revoked(&exchanged));
+        exchanged.all.insert("exchanged".into(), json!([{ "jti": 1, "client_id": "app" }]));
+        assert!(Revocations::default().is_revoked(&exchanged), "of another form than ours");
     }
 
     #[test]
