@@ -56,6 +56,12 @@ impl Output {
         self.lines.is_empty() && self.data.is_empty() && self.end.is_empty()
     }
 
+    /// All of it.
+    #[cfg(test)]
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        [self.lines(), &self.data, self.end].concat()
+    }
+
     /// Gives back room that nobody needs while nothing goes on.
     pub(crate) fn shrink(&mut self) {
         if self.lines.is_empty() && self.lines.capacity() > IDLE_ROOM {

@@ -13,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, Version};
-use http_body::Body as _;
+use http_body::Body;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
-    answer_head::{self, Asked, Following, More},
+    answer_head::{self, Asked, More},
     framing::Framing,
+    outgoing::{BrokenOff, Outgoing, Rest},
     pull::{self, Push, Wish},
     request_head::{self, Fault, Head, HeadLimits},
     switch::{Switcher, switch},
@@ -104,28 +104,12 @@ enum Expectation {
     Asking,
 }
 
-/// An answer's body on its way out.
-struct Outgoing {
-    body: Option<Outbound>,
-    following: Following,
-}
-
-/// Whether something follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    More,
-    Over,
-}
-
 /// What happened on the client's side.
 enum Event {
     /// The request's body has moved.
     Moved,
     Gone,
 }
-
-/// An answer could not be sent to its end.
-struct BrokenOff;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     fn new(stream: S, first: u8) -> Self {
@@ -290,7 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
             answer_head::write(parts.status, &parts.headers, &body.size_hint(), asked, &more, &mut self.output);
         parts.headers.clear();
         self.table = parts.headers;
-        let mut outgoing = Outgoing { body: Some(body), following };
+        let mut outgoing = Outgoing::new(body, following);
         poll_fn(|cx| self.poll_sent(&mut outgoing, cx)).await?;
         Ok(is_kept && !self.spoiled)
     }
@@ -385,67 +369,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
             let mut nowhere = tokio::io::sink();
             let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut { rest }, &mut nowhere)).await;
         }
-    }
-}
-
-impl Outgoing {
-    /// Takes the next piece of a body into the output.
-    fn poll_take(&mut self, output: &mut Output, cx: &mut Context<'_>) -> Result<Poll<Rest>, BrokenOff> {
-        let Some(body) = self.body.as_mut().filter(|_| self.following != Following::Nothing) else {
-            self.body = None;
-            return Ok(Poll::Ready(Rest::Over));
-        };
-        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else { return Ok(Poll::Pending) };
-        match frame.transpose().map_err(|_| BrokenOff)? {
-            None => self.end(output),
-            Some(frame) => match frame.into_data() {
-                Ok(data) => self.add(data, output),
-                // Trailers end here.
-                Err(_) => Ok(Rest::More),
-            },
-        }
-        .map(Poll::Ready)
-    }
-
-    fn add(&mut self, data: Bytes, output: &mut Output) -> Result<Rest, BrokenOff> {
-        match &mut self.following {
-            Following::Nothing => return Ok(Rest::Over),
-            Following::Length(left) => {
-                let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-                *left = left.checked_sub(length).ok_or(BrokenOff)?;
-                output.data = data;
-                if *left > 0 {
-                    return Ok(Rest::More);
-                }
-            }
-            Following::UntilClosed => {
-                output.data = data;
-                return Ok(Rest::More);
-            }
-            Following::Chunked => {
-                // An empty chunk would be the last one.
-                if !data.is_empty() {
-                    output.chunk(data);
-                }
-                if !self.body.as_ref().is_some_and(http_body::Body::is_end_stream) {
-                    return Ok(Rest::More);
-                }
-                output.last_chunk();
-            }
-        }
-        // The record of the request is written before its answer goes out.
-        self.body = None;
-        Ok(Rest::Over)
-    }
-
-    fn end(&mut self, output: &mut Output) -> Result<Rest, BrokenOff> {
-        self.body = None;
-        match self.following {
-            Following::Length(1..) => return Err(BrokenOff),
-            Following::Nothing | Following::Length(0) | Following::UntilClosed => {}
-            Following::Chunked => output.last_chunk(),
-        }
-        Ok(Rest::Over)
     }
 }
 
