@@ -2,6 +2,7 @@
 //! skipped, and trailers end here: they could name fields that were decided upon already.
 
 use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue};
 use memchr::memchr;
 
 use super::Malformed;
@@ -59,7 +60,10 @@ impl Chunked {
                 Self::Trailers(left) => match line(input, left)? {
                     None => return Ok(Piece::More),
                     Some(line) if line.is_empty() => return Ok(Piece::End),
-                    Some(line) => Self::Trailers(left.saturating_sub(line.len())),
+                    Some(line) => {
+                        check_trailer(&line)?;
+                        Self::Trailers(left.saturating_sub(line.len()))
+                    }
                 },
             }
         }
@@ -101,6 +105,15 @@ fn size(line: &[u8]) -> Result<u64, Malformed> {
         let digit = char::from(*digit).to_digit(16).ok_or(WRONG)?;
         Ok(size << 4 | u64::from(digit))
     })
+}
+
+/// A trailer is a field like any other, though it ends here.
+fn check_trailer(line: &[u8]) -> Result<(), Malformed> {
+    let colon = memchr(b':', line).ok_or(Malformed("trailer_malformed"))?;
+    let (name, value) = line.split_at(colon);
+    let value = value.get(1..).unwrap_or_default().trim_ascii();
+    let is_field = HeaderName::from_bytes(name).is_ok() && HeaderValue::from_bytes(value).is_ok();
+    if is_field { Ok(()) } else { Err(Malformed("trailer_malformed")) }
 }
 
 #[cfg(test)]
@@ -146,6 +159,14 @@ mod tests {
             assert!(read(&[format!("{size}\r\nhello\r\n0\r\n\r\n").as_bytes()]).is_err(), "{size:?}");
         }
         assert_eq!(read(&[b"ffffffffffffffff\r\nhello"]).unwrap(), None);
+    }
+
+    #[test]
+    fn trailers_are_fields() {
+        assert!(read(&[b"0\r\nX-Trailer: 1\r\nX:\r\n\r\n"]).unwrap().is_some());
+        for trailer in [";X: y", "X", " X: 1", "X : 1", ": 1", "X: a\0b", "X: 1\r\n folded"] {
+            assert!(read(&[format!("0\r\n{trailer}\r\n\r\n").as_bytes()]).is_err(), "{trailer:?}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(in crate::listen) async fn serve<S>(
         let Some(head) = poll_fn(|cx| connection.poll_head(limits, &leaving, cx)).await else { return };
         let next = match head {
             Ok(head) => connection.exchange(&peer, head).await,
-            Err(fault) => connection.refuse(&peer, fault).await,
+            Err(refused) => connection.refuse(&peer, refused).await,
         };
         match next {
             Next::Request => connection.rest(),
@@ -104,6 +104,13 @@ enum Expectation {
     Asking,
 }
 
+/// What is no request.
+struct Unread {
+    fault: Fault,
+    /// Whoever sent it reads no body behind the answer's head.
+    asks_for_head: bool,
+}
+
 /// What happened on the client's side.
 enum Event {
     /// The request's body has moved.
@@ -129,12 +136,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         limits: HeadLimits,
         leaving: &AtomicBool,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Head, Fault>>> {
+    ) -> Poll<Option<Result<Head, Unread>>> {
         loop {
-            if !self.input.is_empty()
-                && let Some(head) = request_head::take(&mut self.input, &mut self.table, limits).transpose()
-            {
-                return Poll::Ready(Some(head));
+            let asks_for_head = self.input.bytes.trim_ascii_start().starts_with(b"HEAD ");
+            match request_head::take(&mut self.input, &mut self.table, limits) {
+                Ok(None) => {}
+                Ok(Some(head)) => return Poll::Ready(Some(Ok(head))),
+                Err(fault) => return Poll::Ready(Some(Err(Unread { fault, asks_for_head }))),
             }
             if self.input.is_empty() && leaving.load(Ordering::Relaxed) {
                 return Poll::Ready(None);
@@ -342,11 +350,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     }
 
     /// Refuses what is no request.
-    async fn refuse(&mut self, peer: &Arc<Peer>, fault: Fault) -> Next {
+    async fn refuse(&mut self, peer: &Arc<Peer>, Unread { fault, asks_for_head }: Unread) -> Next {
         self.spoil();
         let gate = peer.current.gate();
         let answer = pipeline::refuse_head(&gate, peer, fault.into());
-        let asked = Asked { is_head: false, version: Version::HTTP_11, connection: Persistence::Closed };
+        let asked = Asked { is_head: asks_for_head, version: Version::HTTP_11, connection: Persistence::Closed };
         match self.send(&gate, answer, &asked).await {
             Ok(_) => Next::Goodbye,
             Err(BrokenOff) => Next::Nothing,
