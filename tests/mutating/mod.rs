@@ -71,14 +71,16 @@ fn asked(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// Every method and path under `/m`, for callers with a key.
+/// Every method and path under `/m`, for callers with a key. Mutated keys fail more often than anybody may.
 fn api(origin: &Recorder) -> String {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let routes =
         methods.map(|method| format!("{{ match: \"{method} /m/{{rest*}}\", encoded_slashes: true }}")).join(", ");
     format!(
         "  - {{ name: mutated, host: localhost, path: /m, upstream: \"http://{}\", response_timeout: 5s, \
-         authenticate: [api_key], routes: [{routes}] }}\n",
+         authenticate: [api_key], routes: [{routes}] }}\n\
+         limits: {{ failed_authentication: {{ per_address: 100000/second, per_credential: 100000/second, \
+         ban_after: 1000000/second }} }}\n",
         origin.address
     )
 }
