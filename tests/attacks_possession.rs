@@ -9,8 +9,8 @@ use std::{fs, sync::Arc};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType, date_time_ymd,
 };
 use running::{Gate, claims, wire};
 use rustls::{ClientConfig, version::TLS12};
@@ -186,21 +186,7 @@ fn mixed() -> Files {
     // The authority's name, and another key.
     let forger = Issuer::new(ca, KeyPair::generate().unwrap());
     files.issued("forged", &forger, serial(1));
-    let revoked = RevokedCertParams {
-        serial_number: SerialNumber::from(2_u64),
-        revocation_time: date_time_ymd(2024, 1, 1),
-        reason_code: None,
-        invalidity_date: None,
-    };
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2024, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1_u64),
-        issuing_distribution_point: None,
-        revoked_certs: vec![revoked],
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    files.0.push(("crl.pem".to_owned(), list.signed_by(&issuer).unwrap().pem().unwrap()));
+    files.0.push(("crl.pem".to_owned(), running::revocation_list(&issuer, 2)));
     files
 }
 

@@ -9,8 +9,8 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jose::{Algorithm, SigningKey};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType, SerialNumber, date_time_ymd,
 };
 use running::{Answer, Gate, claims, echo::Echo, unix_now, wire};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -267,20 +267,6 @@ fn clients() -> Vec<(String, String)> {
     make("early", 3, &|client| client.not_before = date_time_ymd(4000, 1, 1));
     make("revoked", 4, &|_| {});
     make("serves", 5, &|client| client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
-    let revoked = RevokedCertParams {
-        serial_number: SerialNumber::from(4_u64),
-        revocation_time: date_time_ymd(2024, 1, 1),
-        reason_code: None,
-        invalidity_date: None,
-    };
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2024, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1_u64),
-        issuing_distribution_point: None,
-        revoked_certs: vec![revoked],
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    files.push(("crl.pem".to_owned(), list.signed_by(&issuer).unwrap().pem().unwrap()));
+    files.push(("crl.pem".to_owned(), running::revocation_list(&issuer, 4)));
     files
 }

@@ -28,9 +28,9 @@ use crate::{
 /// Changes by other processes are looked for this often: a revocation must be seen within 1 s.
 const POLL: Duration = Duration::from_millis(250);
 /// Rows of each table that are removed at a time.
-const BATCH: u32 = 200;
+const BATCH: u32 = 50;
 /// Time between two batches, in which others write.
-const BETWEEN_BATCHES: Duration = Duration::from_millis(50);
+const BETWEEN_BATCHES: Duration = Duration::from_millis(12);
 /// When nothing is left to remove, it is looked again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Keys are looked after this often.

@@ -19,10 +19,8 @@ use crate::{
         devices::{take_invitation, take_known_devices},
         events::put_event,
         factors::{put_passkey, take_factors},
-        logouts::put_notices,
-        sessions::take_sessions,
+        sessions::end_everything,
         used::use_once,
-        user_grants::end_all_grants,
         users::put_password,
     },
     tokens::Subject,
@@ -163,11 +161,7 @@ impl Server {
             take_factors(&mut write, &user).await?;
             take_known_devices(&mut write, &user).await?;
             put_password(&mut write, &user, None, now).await?;
-            ended = take_sessions(&mut write, &user, None).await?;
-            end_all_grants(&mut write, &user, mark(now)).await?;
-            for id in &ended {
-                put_notices(&mut write, id.as_str(), now).await?;
-            }
+            ended = end_everything(&mut write, &user, mark(now), now).await?;
         }
         match &checked {
             Checked::Password(hash) => put_password(&mut write, &user, Some(hash), now).await?,
@@ -214,11 +208,7 @@ impl Server {
     async fn shut_out(&self, user: &UserId) -> Result<Changed, StoreError> {
         let now = self.clock.now();
         let mut write = self.database.write().await?;
-        let ended = take_sessions(&mut write, user, None).await?;
-        end_all_grants(&mut write, user, mark(now)).await?;
-        for id in &ended {
-            put_notices(&mut write, id.as_str(), now).await?;
-        }
+        let ended = end_everything(&mut write, user, mark(now), now).await?;
         write.commit().await?;
         self.revocations.add(Subject::User(user.0.clone()), mark(now));
         self.sessions_ended(ended, now);

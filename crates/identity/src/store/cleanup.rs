@@ -2,7 +2,7 @@
 
 use store::StoreError;
 
-use super::{Database, seconds, time};
+use super::{Database, events::clean_accounts, seconds, time};
 
 /// What expires, with the rows that go with it by themselves after it.
 const EXPIRING: [&str; 13] = [
@@ -36,14 +36,17 @@ const GROWING: [&str; 5] = [
 impl Database {
     /// Removes at most `batch` rows of each table that expired by `now`; how many rows went.
     pub(crate) async fn clean(&self, batch: u32, now: u64) -> Result<u64, StoreError> {
+        // Each statement by itself would have whoever writes wait anew.
+        let mut write = self.write().await?;
         let mut removed = 0;
         for delete in EXPIRING {
-            removed += sqlx::query(delete).bind(seconds(now)).bind(batch).execute(&self.pool).await?.rows_affected();
+            removed += sqlx::query(delete).bind(seconds(now)).bind(batch).execute(&mut *write).await?.rows_affected();
         }
-        removed += self.clean_accounts(batch, now).await?;
+        removed += clean_accounts(&mut write, batch, now).await?;
+        write.commit().await?;
         if removed > 0 {
-            // Gives pages back to the file system, a few with each batch.
-            sqlx::query("PRAGMA incremental_vacuum(256)").execute(&self.pool).await?;
+            // Gives pages back to the file system, a few with each batch: about as many as it may have freed.
+            sqlx::query("PRAGMA incremental_vacuum(64)").execute(&self.pool).await?;
         }
         Ok(removed)
     }

@@ -3,7 +3,10 @@
 use sqlx::{Sqlite, Transaction};
 use store::StoreError;
 
-use super::{Database, corrupt, logouts::put_notices, revocations::put_revocation, seconds, time, users};
+use super::{
+    Database, corrupt, logouts::put_notices, revocations::put_revocation, seconds, time, user_grants::end_all_grants,
+    users,
+};
 use crate::{
     accounts::{Acr, Amr, Session, SessionId, UserId},
     secret::Digest,
@@ -117,6 +120,21 @@ pub(crate) async fn take_sessions(
     let query = sqlx::query_scalar(delete).bind(&user.0).bind(but.map_or("", SessionId::as_str));
     let ids: Vec<String> = query.fetch_all(&mut **write).await?;
     Ok(ids.into_iter().map(SessionId).collect())
+}
+
+/// Ends all that a user has, as a part of a transaction: sessions, and what was given in them and besides. Those sessions.
+pub(crate) async fn end_everything(
+    write: &mut Transaction<'_, Sqlite>,
+    user: &UserId,
+    mark: Mark,
+    now: u64,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ended = take_sessions(write, user, None).await?;
+    end_all_grants(write, user, mark).await?;
+    for id in &ended {
+        put_notices(write, id.as_str(), now).await?;
+    }
+    Ok(ended)
 }
 
 /// Ends everything that was given in a session, as a part of the transaction that takes the session away: access tokens by

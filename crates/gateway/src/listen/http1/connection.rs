@@ -373,9 +373,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
             return;
         }
         if self.spoiled || self.incoming.is_some() || !self.input.is_empty() {
-            let rest = (&mut self.stream).take(u64::try_from(DRAIN_BYTES).unwrap_or(u64::MAX));
+            let mut rest = self.stream.take(u64::try_from(DRAIN_BYTES).unwrap_or(u64::MAX));
             let mut nowhere = tokio::io::sink();
-            let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut { rest }, &mut nowhere)).await;
+            // Whether all of it came does not matter any more.
+            let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut rest, &mut nowhere)).await;
         }
     }
 }
