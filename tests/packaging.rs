@@ -74,7 +74,7 @@ fn assert_restrictions() {
         assert_eq!(values(directive), [value], "{directive}");
     }
     let own = "@system-service seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self";
-    assert_eq!(values("SystemCallFilter"), [own, "~@privileged @resources"]);
+    assert_eq!(values("SystemCallFilter"), [own, "~@privileged @resources", "setpriority"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What an attack costs, and what somebody notices of it who has nothing to do with it.
 
 use std::{
+    process::Command,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -14,38 +15,52 @@ use super::{Gate, load::percentile, wire};
 /// Resident memory that an attack may cost at its peak.
 const GROWTH_KIB: u64 = 16 << 10;
 static HEAD: Once = Once::new();
-/// How often the bystander asks in peace.
+/// How often the bystander asks in peace, and before anything is measured.
 const CALM: usize = 300;
-/// For how long an attack is repeated where times are judged.
-const LONG: Duration = Duration::from_secs(3);
+/// Where times are judged, peace, a neighbour and the attack take turns: whatever else goes on in the machine meets all
+/// three alike.
+const ROUNDS: u32 = 10;
+/// How long a turn of each takes; longer if one attack does.
+const TURN: Duration = Duration::from_millis(300);
 
 /// Runs an attack on a gateway while a bystander asks: memory must hardly grow, and the bystander must be answered; in the
 /// long form, in twice the time at the most that it takes in calm. Beside that it tells what the bystander notices of a
 /// neighbour who behaves and connects as often as the attacker.
 ///
-/// The attack's own thread runs at the lowest priority: what the attacker's machine has to do is no part of what the
+/// The attack's own thread runs where others leave room: what the attacker's machine has to do is no part of what the
 /// attack does to others.
-pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Send) {
+pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Sync) {
     let is_long = std::env::var_os("PORTCULLIS_SOAK").is_some();
     let mut bystander = wire::Connection::open(gate);
     // The first requests make what the others use.
-    (0..CALM / 3).for_each(|_| _ = ask(&mut bystander));
-    let count = if is_long { 10 * CALM } else { CALM };
-    let calm: Vec<Duration> = (0..count).map(|_| ask(&mut bystander)).collect();
+    (0..CALM).for_each(|_| _ = ask(&mut bystander));
     let before = gate.resident_kib();
-    let begun = Instant::now();
-    let (times, during) = beside(&mut bystander, move || {
-        let mut times = 0;
-        while times == 0 || (is_long && begun.elapsed() < LONG) {
-            attack();
-            times += 1;
+    let (mut calm, mut near, mut during, mut times) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for _ in 0..if is_long { ROUNDS } else { 1 } {
+        let begun = Instant::now();
+        let (count, asked) = beside(&mut bystander, || {
+            let mut count = 0;
+            while count == 0 || (is_long && begun.elapsed() < TURN) {
+                attack();
+                count += 1;
+            }
+            count
+        });
+        let took = begun.elapsed();
+        times += count;
+        during.extend(asked);
+        if is_long {
+            calm.extend(beside(&mut bystander, || thread::sleep(TURN)).1);
+            near.extend(beside(&mut bystander, || behave(gate, count, took)).1);
+        } else {
+            calm.extend((0..CALM).map(|_| ask(&mut bystander)));
         }
-        times
-    });
-    let (grown, took) = (gate.peak_kib().saturating_sub(before), begun.elapsed());
-    let neighbour = if is_long { beside(&mut bystander, || behave(gate, times, took)).1 } else { calm.clone() };
+    }
+    let grown = gate.peak_kib().saturating_sub(before);
     let share = |took: &[Duration]| [500, 990].map(|share| percentile(took.to_vec(), share));
-    let ([calm_half, calm_slow], [near_half, near], [half, slow]) = (share(&calm), share(&neighbour), share(&during));
+    let ([calm_half, calm_slow], [half, slow]) = (share(&calm), share(&during));
+    let beside =
+        if near.is_empty() { String::new() } else { format!("{:.0?} / {:.0?}", share(&near)[0], share(&near)[1]) };
     HEAD.call_once(|| {
         println!(
             "| attack | times | memory at its peak | half and 99 % in calm | beside a neighbour | during it | asked |"
@@ -53,8 +68,7 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Send) {
         println!("|---|---|---|---|---|---|---|");
     });
     println!(
-        "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm_slow:.0?} | {near_half:.0?} / {near:.0?} | {half:.0?} / \
-         {slow:.0?} | {} |",
+        "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm_slow:.0?} | {beside} | {half:.0?} / {slow:.0?} | {} |",
         during.len()
     );
     assert!(grown < GROWTH_KIB, "{name}: resident memory grew by {grown} KiB");
@@ -63,8 +77,8 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Send) {
     }
 }
 
-/// What `other` makes, at the lowest priority, and how long each of the bystander's requests took meanwhile.
-fn beside(bystander: &mut wire::Connection, other: impl FnOnce() -> u32 + Send) -> (u32, Vec<Duration>) {
+/// What `other` makes, standing back, and how long each of the bystander's requests took meanwhile.
+fn beside<T: Send>(bystander: &mut wire::Connection, other: impl FnOnce() -> T + Send) -> (T, Vec<Duration>) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking = scope.spawn(|| {
@@ -75,7 +89,7 @@ fn beside(bystander: &mut wire::Connection, other: impl FnOnce() -> u32 + Send) 
             took
         });
         let other = scope.spawn(move || {
-            rustix::process::setpriority_process(None, 19).unwrap();
+            stand_back();
             other()
         });
         let times = other.join();
@@ -86,13 +100,20 @@ fn beside(bystander: &mut wire::Connection, other: impl FnOnce() -> u32 + Send) 
 }
 
 /// Connects so many times, in this time, and asks once each time.
-fn behave(gate: &Gate, times: u32, time: Duration) -> u32 {
+fn behave(gate: &Gate, times: u32, time: Duration) {
     let begun = Instant::now();
     for number in 0..times {
         thread::sleep((time * number / times).saturating_sub(begun.elapsed()));
         ask(&mut wire::Connection::open(gate));
     }
-    times
+}
+
+/// Has this thread run only where nobody else wants to (`SCHED_IDLE`): of a lower priority alone it would still end its
+/// turn, of most of a millisecond, before the bystander or the gateway got their processor back.
+fn stand_back() {
+    let thread = std::fs::read_link("/proc/thread-self").unwrap();
+    let done = Command::new("chrt").args(["--idle", "--pid", "0"]).arg(thread.file_name().unwrap()).status();
+    assert!(done.is_ok_and(|status| status.success()), "chrt (util-linux) is needed");
 }
 
 fn ask(connection: &mut wire::Connection) -> Duration {

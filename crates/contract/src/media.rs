@@ -1,6 +1,6 @@
 //! Media types, and what bodies of them can be.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 use strict_json::{Bounds, NotJson, Tree};
@@ -19,7 +19,7 @@ pub(crate) const BOUNDS: Bounds = Bounds { depth: 32, values: 100_000 };
 
 /// Media types of a body, the most specific first.
 #[derive(Debug, Default)]
-pub(crate) struct Media(Vec<(Range, Content)>);
+pub(crate) struct Media(Vec<(Range, Arc<Content>)>);
 
 /// `type/subtype`, `type/*` or `*/*`; lower case.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Media {
                 continue;
             };
             if let Some(content) = Content::compile(translator, problems, &place, value, &range, opaque) {
-                media.push((range, content));
+                media.push((range, Arc::new(content)));
             }
         }
         media.sort_by_key(|(range, _)| (range.kind == "*", range.subtype == "*"));
@@ -64,11 +64,11 @@ impl Media {
     }
 
     /// How a body of this Content-Type is judged; nothing if it is not taken.
-    pub(crate) fn of(&self, content_type: &str) -> Option<&Content> {
+    pub(crate) fn of(&self, content_type: &str) -> Option<&Arc<Content>> {
         let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
         let (kind, subtype) = essence.trim().split_once('/')?;
         let content = self.0.iter().find(|(range, _)| range.takes(kind, subtype)).map(|(_, content)| content)?;
-        let foreign = matches!(content, Content::Json { .. } | Content::Form { .. }) && !is_utf8(parameters);
+        let foreign = matches!(**content, Content::Json { .. } | Content::Form { .. }) && !is_utf8(parameters);
         (!foreign).then_some(content)
     }
 
@@ -77,7 +77,7 @@ impl Media {
     }
 
     pub(crate) fn contents(&self) -> impl Iterator<Item = &Content> {
-        self.0.iter().map(|(_, content)| content)
+        self.0.iter().map(|(_, content)| &**content)
     }
 }
 

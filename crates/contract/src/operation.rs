@@ -1,5 +1,7 @@
 //! An operation: what one method on one path takes and answers.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method, header};
 
 use crate::{
@@ -53,17 +55,17 @@ pub(crate) struct RequestBody {
 }
 
 /// What is to be done with the body of a request.
-#[derive(Debug, Clone, Copy)]
-pub enum BodyRule<'o> {
+#[derive(Debug, Clone)]
+pub enum BodyRule {
     /// There is none, or it may be anything.
     Pass,
     /// It is read whole, and judged.
-    Judge(JudgedBody<'o>),
+    Judge(JudgedBody),
 }
 
-/// A body's schema.
-#[derive(Debug, Clone, Copy)]
-pub struct JudgedBody<'o>(&'o Content);
+/// A body's schema, which outlives its document where it is still judged by.
+#[derive(Debug, Clone)]
+pub struct JudgedBody(Arc<Content>);
 
 /// Why the head of a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Operation {
         query: Option<&str>,
         headers: &HeaderMap,
         has_body: bool,
-    ) -> Result<BodyRule<'_>, HeadRefused> {
+    ) -> Result<BodyRule, HeadRefused> {
         let mut found = Vec::new();
         let path: Vec<(&str, &str)> = self.template.parameters().zip(values.iter().copied()).collect();
         parameter::judge(&self.parameters, &path, query, headers, self.unknown_query, &mut found);
@@ -99,11 +101,13 @@ impl Operation {
             (None, true) => found.push(Difference::new(Part::Body, "", "unknown")),
             (Some(body), true) if found.is_empty() => {
                 let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                return match content_type.and_then(|kind| body.media.of(kind)) {
-                    None => Err(HeadRefused::MediaType),
-                    Some(Content::Opaque) => Ok(BodyRule::Pass),
-                    Some(content) => Ok(BodyRule::Judge(JudgedBody(content))),
+                let Some(content) = content_type.and_then(|kind| body.media.of(kind)) else {
+                    return Err(HeadRefused::MediaType);
                 };
+                return Ok(match **content {
+                    Content::Opaque => BodyRule::Pass,
+                    Content::Json { .. } | Content::Form { .. } => BodyRule::Judge(JudgedBody(Arc::clone(content))),
+                });
             }
             // Without a body there is nothing to judge; with another difference it does not come to that.
             (Some(_), _) | (None, false) => {}
@@ -116,7 +120,7 @@ impl Operation {
     }
 
     /// What of an answer is judged.
-    pub fn answer(&self, status: u16, content_type: Option<&str>, has_body: bool) -> crate::AnswerRule<'_> {
+    pub fn answer(&self, status: u16, content_type: Option<&str>, has_body: bool) -> crate::AnswerRule {
         self.responses.rule(status, content_type, has_body)
     }
 
@@ -127,7 +131,7 @@ impl Operation {
     }
 }
 
-impl JudgedBody<'_> {
+impl JudgedBody {
     /// Judges a whole body; an empty list is a yes.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Answers: which are documented, and what of them is passed on.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{
@@ -31,12 +33,12 @@ enum Status {
 #[derive(Debug)]
 struct Answer {
     media: Media,
-    declared: Vec<(String, Declared)>,
+    declared: Vec<(String, Arc<Declared>)>,
 }
 
 /// What is to be done with an answer.
-#[derive(Debug, Clone, Copy)]
-pub enum AnswerRule<'o> {
+#[derive(Debug, Clone)]
+pub enum AnswerRule {
     /// Nothing: it has no body, or it may be anything.
     Pass,
     /// The document has no such status for the operation.
@@ -44,14 +46,14 @@ pub enum AnswerRule<'o> {
     /// The document has the status, but not with this media type.
     MediaType,
     /// It is read whole, and judged.
-    Judge(JudgedAnswer<'o>),
+    Judge(JudgedAnswer),
 }
 
-/// An answer's schema.
-#[derive(Debug, Clone, Copy)]
-pub struct JudgedAnswer<'o> {
-    content: &'o Content,
-    declared: Option<&'o Declared>,
+/// An answer's schema, which outlives its document where it is still judged by.
+#[derive(Debug, Clone)]
+pub struct JudgedAnswer {
+    content: Arc<Content>,
+    declared: Option<Arc<Declared>>,
 }
 
 /// An answer, reduced to what is declared.
@@ -63,6 +65,13 @@ pub struct Filtered {
     pub removed: usize,
     /// What differs all the same.
     pub differences: Vec<Difference>,
+}
+
+impl Filtered {
+    /// Nothing had to go.
+    pub fn unchanged(differences: Vec<Difference>) -> Self {
+        Self { body: None, removed: 0, differences }
+    }
 }
 
 impl Responses {
@@ -95,13 +104,14 @@ impl Responses {
                 Content::Json { pointer, .. } => Some(pointer.clone()),
                 Content::Form { .. } | Content::Opaque => None,
             });
-            let declared = pointers.map(|at| (at.clone(), Declared::compile(translator.document, &at))).collect();
+            let declared =
+                pointers.map(|at| (at.clone(), Arc::new(Declared::compile(translator.document, &at)))).collect();
             answers.push((status, Answer { media, declared }));
         }
         Self { judged: true, answers }
     }
 
-    pub(crate) fn rule(&self, status: u16, content_type: Option<&str>, has_body: bool) -> AnswerRule<'_> {
+    pub(crate) fn rule(&self, status: u16, content_type: Option<&str>, has_body: bool) -> AnswerRule {
         if !self.judged {
             return AnswerRule::Pass;
         }
@@ -115,16 +125,19 @@ impl Responses {
         if answer.media.is_empty() {
             return AnswerRule::MediaType;
         }
-        match content_type.and_then(|kind| answer.media.of(kind)) {
-            None => AnswerRule::MediaType,
-            Some(Content::Opaque) => AnswerRule::Pass,
-            Some(content) => AnswerRule::Judge(JudgedAnswer { content, declared: answer.declared_of(content) }),
+        let Some(content) = content_type.and_then(|kind| answer.media.of(kind)) else { return AnswerRule::MediaType };
+        match **content {
+            Content::Opaque => AnswerRule::Pass,
+            Content::Json { .. } | Content::Form { .. } => {
+                let declared = answer.declared_of(content).cloned();
+                AnswerRule::Judge(JudgedAnswer { content: Arc::clone(content), declared })
+            }
         }
     }
 }
 
 impl Answer {
-    fn declared_of(&self, content: &Content) -> Option<&Declared> {
+    fn declared_of(&self, content: &Content) -> Option<&Arc<Declared>> {
         let Content::Json { pointer, .. } = content else { return None };
         self.declared.iter().find(|(known, _)| known == pointer).map(|(_, declared)| declared)
     }
@@ -144,7 +157,7 @@ impl Status {
     }
 }
 
-impl JudgedAnswer<'_> {
+impl JudgedAnswer {
     /// Judges a whole answer; an empty list is a yes.
     ///
     /// # Errors
@@ -161,8 +174,8 @@ impl JudgedAnswer<'_> {
     /// # Errors
     /// It is not JSON with one meaning.
     pub fn filter(&self, body: &[u8]) -> Result<Filtered, NotJson> {
-        let (Content::Json { schema, .. }, Some(declared)) = (self.content, self.declared) else {
-            return Ok(Filtered { body: None, removed: 0, differences: self.judge(body)? });
+        let (Content::Json { schema, .. }, Some(declared)) = (&*self.content, &self.declared) else {
+            return Ok(Filtered::unchanged(self.judge(body)?));
         };
         let mut tree = strict_json::read(body, BOUNDS)?;
         let removed = declared.reduce(&mut tree);

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use crate::{
     access_log::Log,
     authenticate::{Proofs, Verified},
+    heavy::Heavy,
     identity_token::IdentitySigner,
     inventory::Observed,
     issuer::KeySets,
@@ -45,6 +46,7 @@ pub(crate) struct Snapshot {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) countries: Option<Arc<Countries>>,
     pub(crate) sources: Sources,
+    pub(crate) heavy: Arc<Heavy>,
     /// What `DPoP` proofs were shown; a reload keeps it.
     pub(crate) proofs: Arc<Proofs>,
     pub(crate) fleet: Fleet,

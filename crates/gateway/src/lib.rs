@@ -14,6 +14,7 @@ mod cors;
 mod dress;
 mod forward;
 mod gate;
+mod heavy;
 mod held;
 mod http1;
 mod identity_token;

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZero,
     path::PathBuf,
     sync::{Arc, mpsc::SyncSender},
     thread::JoinHandle,
@@ -15,6 +16,7 @@ use crate::{
     access_log::{self, Log},
     authenticate::{Proofs, Verified},
     gate::{Current, Gate, Limits, Snapshot},
+    heavy::Heavy,
     identity_token::{IdentityKeyError, IdentitySigner},
     inventory::{Inventory, Observed},
     issuer::KeySets,
@@ -110,11 +112,10 @@ impl Gateway {
         let identity = Arc::new(IdentitySigner::open(&config.data)?);
         let plan = Plan::new(config, sources, identity, &census, None)?;
         let (stop, stopped) = watch::channel(false);
-        let count = workers_configured.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let mut addresses = configured.clone();
         let (mut gates, mut workers) = (Vec::new(), Vec::new());
         let walks = Arc::new(Walks::default());
-        for number in 0..count.max(1) {
+        for number in 0..worker_count(workers_configured).get() {
             let sockets = bind_all(&mut addresses, inherited)?;
             let lasting = Lasting::new(&walks)?;
             let current = Current::new(plan.gate(lasting));
@@ -216,6 +217,12 @@ impl Running {
     }
 }
 
+/// How many workers there are: as configured, or one for each processor.
+fn worker_count(configured: Option<usize>) -> NonZero<usize> {
+    let configured = configured.and_then(NonZero::new);
+    configured.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+}
+
 /// A gate without listeners, workers or anything that is shared between them. Must be called within a tokio runtime.
 pub(crate) fn idle_gate(config: Config, sources: Sources) -> Result<Gate, StartError> {
     let census = Census::new(config.limits.connections, config.limits.connections_per_address);
@@ -302,6 +309,10 @@ impl Plan {
             Some(before) => Arc::clone(&before.proofs),
             None => Arc::new(Proofs::new().map_err(|_| StartError::Randomness)?),
         };
+        let heavy = match before {
+            Some(before) => Arc::clone(&before.heavy),
+            None => Arc::new(Heavy::start(worker_count(config.workers)).map_err(StartError::Worker)?),
+        };
         let snapshot = Snapshot {
             fleet,
             routes: Routes::new(&config, sources.resident.as_ref()),
@@ -314,6 +325,7 @@ impl Plan {
                 before.map(|before| before.key_sets.as_ref()),
             ),
             proofs,
+            heavy,
             identity,
             trusted_proxies: config.trusted_proxies,
             countries: config.countries,

@@ -44,11 +44,19 @@ pub(crate) async fn read(body: Inbound, within: Within<'_>) -> Result<Bytes, Ref
     let Some(second) = next(&mut body, &mut hold).await? else { return Ok(hold.around(first)) };
     let mut whole = BytesMut::from(first);
     append(&mut whole, &second, &body);
+    let mut turn = TURN;
     while let Some(piece) = next(&mut body, &mut hold).await? {
         append(&mut whole, &piece, &body);
+        if whole.len() >= turn {
+            turn = whole.len().saturating_add(TURN);
+            tokio::task::yield_now().await;
+        }
     }
     Ok(hold.around(whole.freeze()))
 }
+
+/// What is read before others on the same worker have their turn.
+const TURN: usize = 64 * 1024;
 
 /// What must have come of a body before room is made for all that it says to have: a length is anybody's word.
 const CREDIBLE: usize = 256 * 1024;

@@ -27,10 +27,10 @@ use crate::{
 
 /// Changes by other processes are looked for this often: a revocation must be seen within 1 s.
 const POLL: Duration = Duration::from_millis(250);
-/// Rows of each table that are removed at a time.
-const BATCH: u32 = 50;
-/// Time between two batches, in which others write.
-const BETWEEN_BATCHES: Duration = Duration::from_millis(12);
+/// Rows of a table that are removed at a time.
+const BATCH: u32 = 10;
+/// Time between two rounds through all tables, or two steps by which the file shrinks.
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(10);
 /// When nothing is left to remove, it is looked again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Keys are looked after this often.
@@ -210,14 +210,16 @@ impl Identity {
                     cleaned.as_ref().map_or_else(ToString::to_string, |_| "goes on".to_owned())
                 );
             }
-            let pause = if matches!(cleaned, Ok(1..)) { BETWEEN_BATCHES } else { LOOK_AGAIN };
+            let pause = if matches!(cleaned, Ok(true)) { BETWEEN_ROUNDS } else { LOOK_AGAIN };
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Removes one batch of what has expired; how many rows went.
-    pub async fn clean_once(&self) -> Result<u64, IdentityError> {
-        Ok(self.0.database.clean(BATCH, self.0.clock.now()).await?)
+    /// Removes some of what has expired, or gives a little of the file back if there is nothing; whether there is
+    /// more to do.
+    pub async fn clean_once(&self) -> Result<bool, IdentityError> {
+        let database = &self.0.database;
+        Ok(database.clean(BATCH, self.0.clock.now()).await? > 0 || database.shrink().await?)
     }
 
     /// How long the oldest row that should be gone has been expired.
@@ -249,6 +251,6 @@ impl Identity {
 
     /// Closes the database, which also folds the write-ahead log into it.
     pub async fn close(&self) {
-        self.0.database.pool.close().await;
+        self.0.database.close().await;
     }
 }

@@ -30,7 +30,7 @@ impl Store {
     /// Opens the database in `dir`, making the folder (0700) and the file (0600) where there are none, and brings its
     /// schema up to date.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
-        let pool = open_database(dir, DATABASE).await?;
+        let pool = open_database(dir, DATABASE, CONNECTIONS).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -43,7 +43,10 @@ impl Store {
 
 /// Opens a database file of its own in the data folder, for a part of the product that keeps its own schema: made and
 /// protected like the store, durable at each commit.
-pub async fn open_database(dir: &Path, name: &str) -> Result<SqlitePool, StoreError> {
+///
+/// Of several connections that write, those that find another at it look again after milliseconds that grow. Who writes
+/// often does it with one connection, for which tasks wait in turn.
+pub async fn open_database(dir: &Path, name: &str, connections: u32) -> Result<SqlitePool, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(files::prepare(dir, name)?)
         .journal_mode(SqliteJournalMode::Wal)
@@ -53,6 +56,6 @@ pub async fn open_database(dir: &Path, name: &str) -> Result<SqlitePool, StoreEr
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .foreign_keys(true)
         .busy_timeout(BUSY);
-    let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY);
     Ok(pool.connect_with(options).await?)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::contract::{AnswerRule, Difference, JudgedAnswer, Operation, Sunset};
+use ::contract::{AnswerRule, Difference, Filtered, Operation, Sunset};
 use bytes::{Bytes, BytesMut};
 use config::{Contract, ResponseMode};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -56,8 +56,10 @@ impl Expected {
         let share = Hold::new(&gate.snapshot.pressure);
         let mut held = match self.contract.responses {
             ResponseMode::Off => response.map(Outbound::upstream),
-            ResponseMode::Monitor => self.watch(record, operation, response, share).await?,
-            ResponseMode::Enforce | ResponseMode::Filter => self.enforce(record, operation, response, share).await?,
+            ResponseMode::Monitor => self.watch(gate, record, operation, response, share).await?,
+            ResponseMode::Enforce | ResponseMode::Filter => {
+                self.enforce(gate, record, operation, response, share).await?
+            }
         };
         if let Some(value) = self.sunset.and_then(|sunset| HeaderValue::try_from(sunset.field()).ok()) {
             held.headers_mut().insert(SUNSET, value);
@@ -65,7 +67,7 @@ impl Expected {
         Ok(held)
     }
 
-    fn rule<'o>(&self, operation: &'o Operation, response: &Response<PooledBody>) -> AnswerRule<'o> {
+    fn rule(&self, operation: &Operation, response: &Response<PooledBody>) -> AnswerRule {
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let has_body =
             !self.is_head && response.status() != StatusCode::NOT_MODIFIED && !response.body().is_end_stream();
@@ -75,6 +77,7 @@ impl Expected {
     /// Everything passes; what differs is noted.
     async fn watch(
         &self,
+        gate: &Gate,
         record: &mut Record,
         operation: &Operation,
         response: Response<PooledBody>,
@@ -96,7 +99,8 @@ impl Expected {
             record.noted().reason = Some(reason);
             return Ok(Response::from_parts(parts, Outbound::begun(held, body)));
         }
-        match rule.judge(&held) {
+        let judged = held.clone();
+        match gate.snapshot.heavy.over(held.len(), move || rule.judge(&judged)).await? {
             Ok(found) => record.noted_answer(found),
             Err(error) => record.noted().reason = Some(reason_of(error)),
         }
@@ -106,6 +110,7 @@ impl Expected {
     /// Only what is as documented passes.
     async fn enforce(
         &self,
+        gate: &Gate,
         record: &mut Record,
         operation: &Operation,
         response: Response<PooledBody>,
@@ -125,7 +130,10 @@ impl Expected {
             End::TooLarge => return Err(broken(record, "answer_too_large")),
             End::NoRoom(refusal) => return Err(refusal),
         }
-        let filtered = self.judged(rule, &held).map_err(|reason| broken(record, reason))?;
+        let (filters, judged) = (self.contract.responses == ResponseMode::Filter, held.clone());
+        let judging = move || if filters { rule.filter(&judged) } else { rule.judge(&judged).map(Filtered::unchanged) };
+        let filtered = gate.snapshot.heavy.over(held.len(), judging).await?;
+        let filtered = filtered.map_err(|error| broken(record, reason_of(error)))?;
         record.noted_answer(filtered.differences);
         if record.noted().answer.is_empty() {
             record.noted().removed = filtered.removed;
@@ -134,16 +142,6 @@ impl Expected {
             return Ok(Response::from_parts(parts, Outbound::full(share.around(body))));
         }
         Err(Refusal::BrokenAnswer("schema"))
-    }
-
-    fn judged(&self, rule: JudgedAnswer<'_>, body: &[u8]) -> Result<::contract::Filtered, &'static str> {
-        let judged = match self.contract.responses {
-            ResponseMode::Filter => rule.filter(body),
-            ResponseMode::Off | ResponseMode::Monitor | ResponseMode::Enforce => {
-                rule.judge(body).map(|differences| ::contract::Filtered { body: None, removed: 0, differences })
-            }
-        };
-        judged.map_err(reason_of)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use http::{HeaderMap, header};
 
@@ -11,7 +12,7 @@ use crate::{held::Hold, refusal::Refusal};
 const MAX_RATIO: u64 = 100;
 /// Small bodies of one repeated byte are no attack.
 const RATIO_COUNTS_FROM: u64 = 64 * 1024;
-/// What is decoded before more memory is asked for, and others on the same worker have their turn.
+/// What is decoded before more memory is asked for.
 const STEP: u64 = 64 * 1024;
 
 /// The coding of a body.
@@ -35,17 +36,16 @@ pub(super) fn of(headers: &HeaderMap, gzip: bool) -> Result<Coding, Refusal> {
 }
 
 impl Coding {
-    /// The plain body; `None` if it is so already (400, 413, 503).
-    pub(super) async fn decode(self, body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Option<Vec<u8>>, Refusal> {
+    /// The plain body (400, 413, 503).
+    pub(super) fn decode(self, body: &Bytes, max_body: u64, hold: Hold) -> Result<Bytes, Refusal> {
         match self {
-            Self::Identity => Ok(None),
-            // Boxed, as it is rare: other requests do not carry its state.
-            Self::Gzip => Box::pin(gunzip(body, max_body, hold)).await.map(Some),
+            Self::Identity => Ok(body.clone()),
+            Self::Gzip => gunzip(body, max_body, hold),
         }
     }
 }
 
-async fn gunzip(body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Vec<u8>, Refusal> {
+fn gunzip(body: &[u8], max_body: u64, mut hold: Hold) -> Result<Bytes, Refusal> {
     let sent = u64::try_from(body.len()).unwrap_or(u64::MAX);
     let most = max_body.min(sent.saturating_mul(MAX_RATIO).max(RATIO_COUNTS_FROM));
     let mut decoder = GzDecoder::new(body).take(most.saturating_add(1));
@@ -57,13 +57,16 @@ async fn gunzip(body: &[u8], max_body: u64, hold: &mut Hold) -> Result<Vec<u8>, 
         if u64::try_from(step) != Ok(STEP) {
             break;
         }
-        tokio::task::yield_now().await;
     }
     if u64::try_from(plain.len()).unwrap_or(u64::MAX) > most {
         return Err(Refusal::DecodedTooLarge);
     }
     // Some readers take a second member for more of the body, others for nothing.
-    if decoder.into_inner().into_inner().is_empty() { Ok(plain) } else { Err(Refusal::AmbiguousJson("gzip")) }
+    if decoder.into_inner().into_inner().is_empty() {
+        Ok(hold.around(plain.into()))
+    } else {
+        Err(Refusal::AmbiguousJson("gzip"))
+    }
 }
 
 #[cfg(test)]
@@ -76,12 +79,8 @@ mod tests {
     use super::*;
     use crate::pressure::Pressure;
 
-    fn gunzip(body: &[u8], max_body: u64) -> Result<Vec<u8>, Refusal> {
-        decoded(super::gunzip(body, max_body, &mut Hold::new(&Arc::new(Pressure::holding(1 << 20)))))
-    }
-
-    fn decoded<T>(decoding: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(decoding)
+    fn gunzip(body: &[u8], max_body: u64) -> Result<Bytes, Refusal> {
+        super::gunzip(body, max_body, Hold::new(&Arc::new(Pressure::holding(1 << 20))))
     }
 
     fn zip(plain: &[u8]) -> Vec<u8> {
@@ -92,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_body_is_decoded_as_far_as_its_route_allows() {
-        assert_eq!(gunzip(&zip(b"{}"), 100).unwrap(), b"{}");
+        assert_eq!(gunzip(&zip(b"{}"), 100).unwrap(), "{}");
         assert_eq!(gunzip(&zip(&[b'a'; 101]), 100), Err(Refusal::DecodedTooLarge));
         assert_eq!(gunzip(&zip(&[b'a'; 100]), 100).unwrap().len(), 100);
     }
@@ -107,13 +106,12 @@ mod tests {
     #[test]
     fn what_is_decoded_counts_among_the_bodies_that_are_held() {
         let pressure = Arc::new(Pressure::holding(1_000));
-        let mut hold = Hold::new(&pressure);
-        decoded(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold)).unwrap();
+        let unfold = || super::gunzip(&zip(&[b'a'; 600]), 10_000, Hold::new(&pressure));
+        let plain = unfold().unwrap();
         assert_eq!(pressure.held(), (600, 1_000));
-        assert_eq!(
-            decoded(super::gunzip(&zip(&[b'a'; 600]), 10_000, &mut hold)),
-            Err(Refusal::OutOfMemory("held_bodies"))
-        );
+        assert_eq!(unfold(), Err(Refusal::OutOfMemory("held_bodies")));
+        drop(plain);
+        assert_eq!(pressure.held(), (0, 1_000));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, header};
 use http_body::Body;
 
 pub(crate) use answer::Expected;
+use coding::Coding;
 
 use crate::{
     access_log::Record,
@@ -124,7 +125,7 @@ async fn judge<'c>(
         BodyRule::Pass => Ok(()),
         BodyRule::Judge(rule) => {
             let within = Within::of(gate, &identified.route);
-            judge_body(canonical, rule, within, contract.gzip).await.map_err(refuse)
+            judge_body(gate, canonical, rule, within, contract.gzip).await.map_err(refuse)
         }
     }
 }
@@ -143,16 +144,22 @@ fn drop_listed(headers: &mut HeaderMap) {
 
 /// Reads the body, judges it, and puts the same bytes back.
 async fn judge_body(
+    gate: &Gate,
     canonical: &mut Canonical,
-    rule: JudgedBody<'_>,
+    rule: JudgedBody,
     within: Within<'_>,
     gzip: bool,
 ) -> Result<(), Refusal> {
     let coding = coding::of(&canonical.headers, gzip)?;
     let body = whole::read(std::mem::replace(&mut canonical.body, Inbound::none()), within).await?;
-    let mut hold = Hold::new(within.pressure);
-    let decoded = coding.decode(&body, within.bytes, &mut hold).await;
-    let judged = decoded.and_then(|plain| rule.judge(plain.as_deref().unwrap_or(&body)).map_err(Refusal::from));
+    let size = match coding {
+        Coding::Identity => body.len(),
+        // Nobody knows before it is unfolded.
+        Coding::Gzip => usize::MAX,
+    };
+    let (sent, hold, most) = (body.clone(), Hold::new(within.pressure), within.bytes);
+    let judging = move || rule.judge(&coding.decode(&sent, most, hold)?).map_err(Refusal::from);
+    let judged = gate.snapshot.heavy.over(size, judging).await.flatten();
     canonical.headers.remove(header::EXPECT);
     canonical.body = Inbound::held(body);
     let found = judged?;

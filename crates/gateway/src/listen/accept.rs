@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::watch,
 };
 use tokio_rustls::TlsAcceptor;
@@ -122,11 +123,16 @@ pub(crate) async fn serve(
         if entrance.proxies.is_none() && !is_welcome(&gate, &entrance, address.ip()) {
             continue;
         }
-        drop(gate);
         let Some(place) = entrance.admit(address.ip()) else { continue };
         let arrival = Arrival { current: Arc::clone(&current), place, position, address };
-        let (sweeper, stop) = (Arc::clone(&sweeper), stop.clone());
-        tokio::spawn(async move { greet(arrival, &entrance, &sweeper, stream, stop).await });
+        let (sweeper, stop, worker) = (Arc::clone(&sweeper), stop.clone(), Handle::current());
+        let is_secure = entrance.tls.is_some();
+        let greeting = async move { greet(arrival, &entrance, &sweeper, stream, stop, &worker).await };
+        if is_secure {
+            gate.snapshot.heavy.spawn(greeting);
+        } else {
+            tokio::spawn(greeting);
+        }
     }
 }
 
@@ -208,19 +214,21 @@ impl Arrival {
     }
 }
 
+/// Takes a connection as far as its first request, and gives it to its worker.
 async fn greet(
     arrival: Arrival,
     entrance: &Entrance,
     sweeper: &Sweeper,
     mut stream: TcpStream,
     stop: watch::Receiver<bool>,
+    worker: &Handle,
 ) {
     // Without it, small answers wait for the other side's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(arrival) = arrival.named(entrance, &mut stream).await else { return };
     let Some(tls) = &entrance.tls else {
         let Some(peer) = arrival.into_peer(sweeper, Proved::default()) else { return };
-        tokio::spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
+        worker.spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
         return;
     };
     let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(Joined(stream));
@@ -231,8 +239,8 @@ async fn greet(
     // In a task of its own size: that of a handshake is larger, and would stay for as long as the connection.
     let stream = Box::new(stream);
     if multiplexed {
-        tokio::spawn(connection::serve_http2(peer, stream, entrance.http, stop));
+        worker.spawn(connection::serve_http2(peer, stream, entrance.http, stop));
     } else {
-        tokio::spawn(connection::serve_http1(peer, stream, entrance.http, stop));
+        worker.spawn(connection::serve_http1(peer, stream, entrance.http, stop));
     }
 }

@@ -10,7 +10,13 @@ use policy::Kept;
 use serde_json::Value;
 
 use super::{Note, body::is_json, decide, visible};
-use crate::{body::Outbound, gate::Gate, held::Hold, refusal::Refusal, route::Route};
+use crate::{
+    body::Outbound,
+    gate::{Gate, Snapshot},
+    held::Hold,
+    refusal::Refusal,
+    route::Route,
+};
 
 /// Largest answer that is judged (limits: body).
 const LARGEST: usize = 1 << 20;
@@ -75,9 +81,12 @@ impl Seal {
         if !is_readable {
             return Err(Refusal::AnswerNotJudged(if encoded { "encoded" } else { "not_json_type" }));
         }
-        let value = super::json::value(&bytes).map_err(|_| Refusal::AnswerNotJudged("not_json"))?;
+        let read = bytes.clone();
+        let value = gate.snapshot.heavy.over(bytes.len(), move || super::json::value(&read)).await?;
+        let value = value.map_err(|_| Refusal::AnswerNotJudged("not_json"))?;
         self.check_object(gate, note, route, &value)?;
-        let bytes = self.cut(gate, bytes)?;
+        let snapshot = Arc::clone(&gate.snapshot);
+        let bytes = gate.snapshot.heavy.over(bytes.len(), move || self.cut(&snapshot, bytes)).await.flatten()?;
         Ok(Response::from_parts(parts, Outbound::full(hold.around(bytes))))
     }
 
@@ -99,8 +108,8 @@ impl Seal {
     }
 
     /// The answer without what the caller's roles do not see.
-    fn cut(&self, gate: &Gate, bytes: Bytes) -> Result<Bytes, Refusal> {
-        let policies = gate.snapshot.policies.as_ref().ok_or(Refusal::Internal)?;
+    fn cut(&self, snapshot: &Snapshot, bytes: Bytes) -> Result<Bytes, Refusal> {
+        let policies = snapshot.policies.as_ref().ok_or(Refusal::Internal)?;
         let sees = |role: &String| policies.engine.implies(self.roles.iter().map(String::as_str), role);
         let hidden = self.rule.visible_to.iter().filter(|one| !one.roles.iter().any(sees));
         let hidden: Vec<&[String]> = hidden.map(|one| one.path.as_slice()).collect();

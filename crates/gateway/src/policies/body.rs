@@ -34,7 +34,9 @@ pub(super) async fn read(
     if !canonical.headers.get(header::CONTENT_TYPE).is_some_and(is_json) {
         return Err(Refusal::BodyNotJudged("not_json_type"));
     }
-    let object = super::json::object(&bytes).map_err(|_| Refusal::BodyNotJudged("not_one_object"))?;
+    let read = bytes.clone();
+    let object = gate.snapshot.heavy.over(bytes.len(), move || super::json::object(&read)).await?;
+    let object = object.map_err(|_| Refusal::BodyNotJudged("not_one_object"))?;
     let declared = rule.operation.body.iter();
     // Some upstreams do not tell `Amount` from `amount`, and take the last.
     let is_alias = |name: &String| declared.clone().any(|one| *name != one.name && folded(name) == folded(&one.name));

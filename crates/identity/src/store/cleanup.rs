@@ -1,27 +1,59 @@
 //! Removing what has expired, a little at a time: a batch is a short transaction, so that nobody waits for it.
 
+use std::time::Duration;
+
 use store::StoreError;
 
-use super::{Database, events::clean_accounts, seconds, time};
+use super::{Database, seconds, time};
+
+/// What removes rows of a table: whether any has expired, and the removal of some. Whoever asks keeps nobody from writing.
+pub(super) struct Removal {
+    pub(super) any: &'static str,
+    pub(super) some: &'static str,
+}
+
+/// Rows of a table, told by a key and chosen by a condition over `$1`; of them `$2`.
+macro_rules! rows {
+    ($table:literal, $key:literal, $condition:literal) => {
+        $crate::store::cleanup::Removal {
+            any: concat!("SELECT EXISTS (SELECT 1 FROM ", $table, " WHERE ", $condition, ")"),
+            some: concat!(
+                "DELETE FROM ",
+                $table,
+                " WHERE (",
+                $key,
+                ") IN (SELECT ",
+                $key,
+                " FROM ",
+                $table,
+                " WHERE ",
+                $condition,
+                " LIMIT $2)"
+            ),
+        }
+    };
+    ($table:literal, $key:literal) => {
+        rows!($table, $key, "expires <= $1")
+    };
+}
+pub(super) use rows;
 
 /// What expires, with the rows that go with it by themselves after it.
-const EXPIRING: [&str; 13] = [
-    "DELETE FROM code WHERE digest IN (SELECT digest FROM code WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM refresh WHERE digest IN (SELECT digest FROM refresh WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM pushed WHERE digest IN (SELECT digest FROM pushed WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM device WHERE digest IN (SELECT digest FROM device WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM opaque WHERE digest IN (SELECT digest FROM opaque WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM used_once WHERE digest IN (SELECT digest FROM used_once WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM client_secret WHERE digest IN (SELECT digest FROM client_secret WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM registration_token WHERE digest IN \
-     (SELECT digest FROM registration_token WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM revocation WHERE (kind, subject) IN (SELECT kind, subject FROM revocation WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM session_client WHERE (session, client) IN \
-     (SELECT session, client FROM session_client WHERE expires <= $1 LIMIT $2)",
-    "DELETE FROM logout_notice WHERE id IN (SELECT id FROM logout_notice WHERE expires <= $1 LIMIT $2)",
+const EXPIRING: [Removal; 13] = [
+    rows!("code", "digest"),
+    rows!("refresh", "digest"),
+    rows!("pushed", "digest"),
+    rows!("device", "digest"),
+    rows!("opaque", "digest"),
+    rows!("used_once", "digest"),
+    rows!("client_secret", "digest"),
+    rows!("registration_token", "digest"),
+    rows!("revocation", "kind, subject"),
+    rows!("session_client", "session, client"),
+    rows!("logout_notice", "id"),
     // Of clients that nobody registered; those that an operator shut out stay so.
-    "DELETE FROM client WHERE id IN (SELECT id FROM client WHERE expires <= $1 AND disabled = 0 LIMIT $2)",
-    "DELETE FROM user_grant WHERE id IN (SELECT id FROM user_grant WHERE expires <= $1 LIMIT $2)",
+    rows!("client", "id", "expires <= $1 AND disabled = 0"),
+    rows!("user_grant", "id"),
 ];
 
 /// The tables that grow with every request, for the age of the oldest row that should be gone.
@@ -33,22 +65,48 @@ const GROWING: [&str; 5] = [
     "SELECT min(expires) FROM session_client",
 ];
 
+/// Time between two batches, in which others write.
+const BETWEEN_BATCHES: Duration = Duration::from_millis(3);
+/// Batches of one table before others are looked at: to look each time would cost as much as to remove.
+const STAY: u32 = 100;
+/// Free pages that the file keeps: 4 MiB.
+const SPARE_PAGES: i64 = 1_024;
+
 impl Database {
-    /// Removes at most `batch` rows of each table that expired by `now`; how many rows went.
+    /// Removes rows of each table that expired by `now`, `batch` of them at a time; how many rows went.
     pub(crate) async fn clean(&self, batch: u32, now: u64) -> Result<u64, StoreError> {
-        // Each statement by itself would have whoever writes wait anew.
-        let mut write = self.write().await?;
         let mut removed = 0;
-        for delete in EXPIRING {
-            removed += sqlx::query(delete).bind(seconds(now)).bind(batch).execute(&mut *write).await?.rows_affected();
+        for rows in &EXPIRING {
+            removed += self.remove(rows, seconds(now), batch).await?;
         }
-        removed += clean_accounts(&mut write, batch, now).await?;
-        write.commit().await?;
-        if removed > 0 {
-            // Gives pages back to the file system, a few with each batch: about as many as it may have freed.
-            sqlx::query("PRAGMA incremental_vacuum(64)").execute(&self.pool).await?;
+        Ok(removed + self.clean_accounts(batch, now).await?)
+    }
+
+    /// Removes rows by a bound, a batch in a transaction: whoever writes waits for one batch at the most. How many went.
+    pub(super) async fn remove(&self, rows: &Removal, bound: i64, batch: u32) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        if !sqlx::query_scalar::<_, bool>(rows.any).bind(bound).fetch_one(&self.pool).await? {
+            return Ok(removed);
+        }
+        for _ in 0..STAY {
+            let some = sqlx::query(rows.some).bind(bound).bind(batch).execute(&self.writer).await?.rows_affected();
+            removed += some;
+            if some < u64::from(batch) {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_BATCHES).await;
         }
         Ok(removed)
+    }
+
+    /// Gives a few free pages back to the file system, but for those that will be needed soon; whether there are more.
+    pub(crate) async fn shrink(&self) -> Result<bool, StoreError> {
+        let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&self.pool).await?;
+        if free <= SPARE_PAGES {
+            return Ok(false);
+        }
+        sqlx::query("PRAGMA incremental_vacuum(16)").execute(&self.writer).await?;
+        Ok(true)
     }
 
     /// How long the oldest row that should be gone has been expired, in seconds.

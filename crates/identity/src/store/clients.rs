@@ -69,7 +69,7 @@ impl Database {
                    ON CONFLICT (id) DO UPDATE SET record = excluded.record, expires = max(expires, excluded.expires) \
                    WHERE expires IS NOT NULL";
         let query = sqlx::query(put).bind(&client.id.0).bind(record).bind(seconds(now)).bind(seconds(expires));
-        query.execute(&self.pool).await?;
+        query.execute(&self.writer).await?;
         Ok(())
     }
 

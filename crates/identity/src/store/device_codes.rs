@@ -50,7 +50,7 @@ impl Database {
         let query = query.bind(scopes::text(&request.scopes)).bind(request.resources.join(" "));
         // The first question may come at once.
         let query = query.bind(seconds(now.saturating_sub(interval))).bind(seconds(interval)).bind(seconds(expires));
-        query.execute(&self.pool).await?;
+        query.execute(&self.writer).await?;
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Database {
     /// Puts down that the user said no; `false` if the device waits no more.
     pub(crate) async fn deny_device(&self, code: &str, now: u64) -> Result<bool, StoreError> {
         let deny = "UPDATE device SET state = 'denied' WHERE user_code = $1 AND state = 'pending' AND expires > $2";
-        let done = sqlx::query(deny).bind(code).bind(seconds(now)).execute(&self.pool).await?;
+        let done = sqlx::query(deny).bind(code).bind(seconds(now)).execute(&self.writer).await?;
         Ok(done.rows_affected() > 0)
     }
 

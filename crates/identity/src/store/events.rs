@@ -3,7 +3,11 @@
 use sqlx::{Sqlite, Transaction};
 use store::StoreError;
 
-use super::{Database, seconds, time};
+use super::{
+    Database,
+    cleanup::{Removal, rows},
+    seconds, time,
+};
 use crate::accounts::{Event, EventKind, UserId};
 
 /// Events are kept for 90 days, and never more than these.
@@ -30,32 +34,26 @@ impl Database {
         };
         Ok(rows.into_iter().filter_map(read).collect())
     }
-}
 
-/// Removes what has expired of accounts, a batch of each table, as a part of a transaction; how many rows went.
-pub(crate) async fn clean_accounts(
-    write: &mut Transaction<'_, Sqlite>,
-    batch: u32,
-    now: u64,
-) -> Result<u64, StoreError> {
-    const EXPIRING: [&str; 5] = [
-        "DELETE FROM session WHERE digest IN (SELECT digest FROM session WHERE expires <= $1 LIMIT $2)",
-        "DELETE FROM login_step WHERE digest IN (SELECT digest FROM login_step WHERE expires <= $1 LIMIT $2)",
-        "DELETE FROM known_device WHERE id IN (SELECT id FROM known_device WHERE expires <= $1 LIMIT $2)",
-        "DELETE FROM invitation WHERE digest IN (SELECT digest FROM invitation WHERE expires <= $1 LIMIT $2)",
-        "DELETE FROM throttle WHERE key IN (SELECT key FROM throttle WHERE expires <= $1 LIMIT $2)",
-    ];
-    const OLD: &str = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at <= $1 LIMIT $2)";
-    const TOO_MANY: &str = "DELETE FROM event WHERE id IN \
-                            (SELECT id FROM event WHERE id <= (SELECT max(id) FROM event) - $1 LIMIT $2)";
-    let mut removed = 0;
-    for delete in EXPIRING {
-        removed += sqlx::query(delete).bind(seconds(now)).bind(batch).execute(&mut **write).await?.rows_affected();
+    /// Removes what has expired of accounts, `batch` rows at a time; how many rows went.
+    pub(crate) async fn clean_accounts(&self, batch: u32, now: u64) -> Result<u64, StoreError> {
+        const EXPIRING: [Removal; 5] = [
+            rows!("session", "digest"),
+            rows!("login_step", "digest"),
+            rows!("known_device", "id"),
+            rows!("invitation", "digest"),
+            rows!("throttle", "key"),
+        ];
+        const OLD: Removal = rows!("event", "id", "at <= $1");
+        const TOO_MANY: Removal = rows!("event", "id", "id <= (SELECT max(id) FROM event) - $1");
+        let mut removed = 0;
+        for rows in &EXPIRING {
+            removed += self.remove(rows, seconds(now), batch).await?;
+        }
+        removed += self.remove(&OLD, seconds(now.saturating_sub(KEPT)), batch).await?;
+        removed += self.remove(&TOO_MANY, MOST_KEPT, batch).await?;
+        Ok(removed)
     }
-    let old = seconds(now.saturating_sub(KEPT));
-    removed += sqlx::query(OLD).bind(old).bind(batch).execute(&mut **write).await?.rows_affected();
-    removed += sqlx::query(TOO_MANY).bind(MOST_KEPT).bind(batch).execute(&mut **write).await?.rows_affected();
-    Ok(removed)
 }
 
 /// Notes an event as a part of a transaction.
@@ -106,20 +104,12 @@ mod tests {
         sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&database.pool).await.unwrap()
     }
 
-    async fn clean(database: &Database) -> u64 {
-        let mut write = database.write().await.unwrap();
-        let removed = clean_accounts(&mut write, 5, NOW).await.unwrap();
-        write.commit().await.unwrap();
-        removed
-    }
-
     #[tokio::test]
     async fn what_has_expired_goes_in_batches_and_what_has_not_stays() {
         let (_folder, database) = database().await;
         fill(&database, 7).await;
-        assert_eq!(clean(&database).await, 10);
-        assert_eq!(clean(&database).await, 4);
-        assert_eq!(clean(&database).await, 0);
+        assert_eq!(database.clean_accounts(5, NOW).await.unwrap(), 14);
+        assert_eq!(database.clean_accounts(5, NOW).await.unwrap(), 0);
         assert_eq!((count(&database, "throttle").await, count(&database, "event").await), (1, 1));
     }
 

@@ -53,7 +53,7 @@ impl Database {
     /// Notes that somebody logged in with an account at a provider.
     pub(crate) async fn note_external(&self, issuer: &str, subject: &str, now: u64) -> Result<(), StoreError> {
         let update = "UPDATE external_identity SET last_used = $3 WHERE issuer = $1 AND subject = $2";
-        sqlx::query(update).bind(issuer).bind(subject).bind(seconds(now)).execute(&self.pool).await?;
+        sqlx::query(update).bind(issuer).bind(subject).bind(seconds(now)).execute(&self.writer).await?;
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Database {
     pub(crate) async fn begin_totp(&self, user: &UserId, sealed: &[u8], now: u64) -> Result<bool, StoreError> {
         let put = "INSERT INTO totp (user, sealed, created) VALUES ($1, $2, $3) ON CONFLICT (user) DO UPDATE \
                    SET sealed = excluded.sealed, created = excluded.created, last_step = 0 WHERE confirmed IS NULL";
-        let done = sqlx::query(put).bind(&user.0).bind(sealed).bind(seconds(now)).execute(&self.pool).await?;
+        let done = sqlx::query(put).bind(&user.0).bind(sealed).bind(seconds(now)).execute(&self.writer).await?;
         Ok(done.rows_affected() == 1)
     }
 

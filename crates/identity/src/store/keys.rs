@@ -50,7 +50,7 @@ impl Database {
         }
         let sealed = master.seal(CHECK_PLACE, CHECK)?;
         let insert = "INSERT INTO master_key_check (only, sealed) VALUES (1, $1) ON CONFLICT DO NOTHING";
-        sqlx::query(insert).bind(sealed).execute(&self.pool).await.map_err(StoreError::from)?;
+        sqlx::query(insert).bind(sealed).execute(&self.writer).await.map_err(StoreError::from)?;
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Database {
                       VALUES ($1, $2, $3, 'active', $4, $4) ON CONFLICT DO NOTHING";
         let query = sqlx::query(insert).bind(key.kid()).bind(algorithm.name());
         let query = query.bind(master.seal(key.kid(), &key.to_pkcs8()?)?).bind(seconds(now));
-        query.execute(&self.pool).await.map_err(StoreError::from)?;
+        query.execute(&self.writer).await.map_err(StoreError::from)?;
         Ok(())
     }
 

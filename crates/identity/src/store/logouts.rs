@@ -45,12 +45,12 @@ impl Database {
                     FROM logout_notice WHERE due <= $1 AND expires > $1) WHERE place <= $3 ORDER BY due, id LIMIT $4) \
                     RETURNING id, session, client, user, tries";
         let query = sqlx::query_as(take).bind(seconds(now)).bind(seconds(now + LEASE));
-        Ok(query.bind(OF_ONE_CLIENT).bind(most).fetch_all(&self.pool).await?)
+        Ok(query.bind(OF_ONE_CLIENT).bind(most).fetch_all(&self.writer).await?)
     }
 
     /// A notice is over.
     pub(crate) async fn end_notice(&self, notice: &Notice) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM logout_notice WHERE id = $1").bind(notice.id).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM logout_notice WHERE id = $1").bind(notice.id).execute(&self.writer).await?;
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl Database {
     pub(crate) async fn postpone_notice(&self, notice: &Notice, due: u64) -> Result<(), StoreError> {
         let postpone = "UPDATE logout_notice SET due = CASE id WHEN $2 THEN $3 ELSE max(due, $3) END WHERE client = $1";
         let query = sqlx::query(postpone).bind(&notice.client).bind(notice.id).bind(seconds(due));
-        query.execute(&self.pool).await?;
+        query.execute(&self.writer).await?;
         Ok(())
     }
 }

@@ -28,23 +28,35 @@ use store::StoreError;
 /// The database file in the data folder.
 pub const DATABASE: &str = "identity.sqlite";
 
-/// The authorization server's database. Cheap to clone; all clones share one pool.
+/// Readers do not wait for anybody (WAL); more of them only cost memory.
+const READERS: u32 = 4;
+
+/// The authorization server's database. Cheap to clone; all clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) pool: SqlitePool,
+    /// One connection, which those who write wait for in turn.
+    pub(crate) writer: SqlitePool,
 }
 
 impl Database {
     /// Opens the database in a data folder and brings its schema up to date.
     pub(crate) async fn open(data: &Path) -> Result<Self, StoreError> {
-        let pool = store::open_database(data, DATABASE).await?;
-        sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool })
+        let writer = store::open_database(data, DATABASE, 1).await?;
+        sqlx::migrate!("./migrations").run(&writer).await?;
+        let pool = store::open_database(data, DATABASE, READERS).await?;
+        Ok(Self { pool, writer })
+    }
+
+    /// Closes all connections, which also folds the write-ahead log into the file.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+        self.writer.close().await;
     }
 
     /// Takes the write lock at once: a transaction that starts by reading can fail when it comes to write.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// A number that differs after every change that running servers must see at once.

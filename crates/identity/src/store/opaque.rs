@@ -10,7 +10,7 @@ impl Database {
     pub(crate) async fn add_opaque(&self, token: Digest, signed: &str, expires: u64) -> Result<(), StoreError> {
         let insert = "INSERT INTO opaque (digest, claims, expires) VALUES ($1, $2, $3)";
         let query = sqlx::query(insert).bind(token.0.as_slice()).bind(signed).bind(seconds(expires));
-        query.execute(&self.pool).await?;
+        query.execute(&self.writer).await?;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ impl Database {
     ) -> Result<(), StoreError> {
         let insert = "INSERT INTO pushed (digest, client, request, expires) VALUES ($1, $2, $3, $4)";
         let query = sqlx::query(insert).bind(digest.0.as_slice()).bind(&client.0).bind(request);
-        query.bind(seconds(expires)).execute(&self.pool).await?;
+        query.bind(seconds(expires)).execute(&self.writer).await?;
         Ok(())
     }
 

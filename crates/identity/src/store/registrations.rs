@@ -15,14 +15,14 @@ impl Database {
     ) -> Result<(), StoreError> {
         let insert = "INSERT INTO registration_token (digest, client, expires) VALUES ($1, $2, $3)";
         let query = sqlx::query(insert).bind(token.0.as_slice()).bind(client.map(|client| &client.0));
-        query.bind(seconds(expires)).execute(&self.pool).await?;
+        query.bind(seconds(expires)).execute(&self.writer).await?;
         Ok(())
     }
 
     /// Uses an initial token up; `false` if it is not good.
     pub(crate) async fn use_initial_token(&self, token: Digest, now: u64) -> Result<bool, StoreError> {
         let take = "DELETE FROM registration_token WHERE digest = $1 AND client IS NULL AND expires > $2";
-        let done = sqlx::query(take).bind(token.0.as_slice()).bind(seconds(now)).execute(&self.pool).await?;
+        let done = sqlx::query(take).bind(token.0.as_slice()).bind(seconds(now)).execute(&self.writer).await?;
         Ok(done.rows_affected() == 1)
     }
 

@@ -52,7 +52,7 @@ impl Database {
         if time(row.last_seen).saturating_add(NOTED) <= now {
             let touch = "UPDATE session SET last_seen = $2, expires = min(ends, $3) WHERE digest = $1";
             let query = sqlx::query(touch).bind(digest.0.as_slice()).bind(seconds(now));
-            query.bind(seconds(now.saturating_add(idle))).execute(&self.pool).await?;
+            query.bind(seconds(now.saturating_add(idle))).execute(&self.writer).await?;
         }
         row.try_into().map(Some)
     }
@@ -74,7 +74,7 @@ impl Database {
     pub(crate) async fn add_login_step(&self, digest: Digest, user: &UserId, expires: u64) -> Result<(), StoreError> {
         let add = "INSERT INTO login_step (digest, user, expires) VALUES ($1, $2, $3)";
         let query = sqlx::query(add).bind(digest.0.as_slice()).bind(&user.0).bind(seconds(expires));
-        query.execute(&self.pool).await?;
+        query.execute(&self.writer).await?;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ impl Database {
                      WHERE until <= $2 OR expires <= $2";
         let query = sqlx::query(count).bind(key.0.as_slice()).bind(seconds(now)).bind(allowance.free);
         let query = query.bind(seconds(allowance.longest)).bind(seconds(allowance.remembered));
-        if query.execute(&self.pool).await?.rows_affected() == 1 {
+        if query.execute(&self.writer).await?.rows_affected() == 1 {
             return Ok(None);
         }
         let until: Option<i64> = sqlx::query_scalar("SELECT until FROM throttle WHERE key = $1")
@@ -29,13 +29,13 @@ impl Database {
     /// Takes back the count of a try that did not fail.
     pub(crate) async fn uncount_try(&self, key: Key) -> Result<(), StoreError> {
         let update = "UPDATE throttle SET failures = max(0, failures - 1), until = 0 WHERE key = $1";
-        sqlx::query(update).bind(key.0.as_slice()).execute(&self.pool).await?;
+        sqlx::query(update).bind(key.0.as_slice()).execute(&self.writer).await?;
         Ok(())
     }
 
     /// Forgets all failures.
     pub(crate) async fn forget_tries(&self, key: Key) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM throttle WHERE key = $1").bind(key.0.as_slice()).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM throttle WHERE key = $1").bind(key.0.as_slice()).execute(&self.writer).await?;
         Ok(())
     }
 }

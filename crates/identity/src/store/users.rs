@@ -21,7 +21,7 @@ impl Database {
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (name) DO NOTHING";
         let query = sqlx::query(add).bind(&user.id.0).bind(&user.name).bind(&user.display_name).bind(&user.email);
         let query = query.bind(user.email_verified).bind(user.roles.join(" ")).bind(&user.tenant);
-        let done = query.bind(handle.as_slice()).bind(seconds(now)).execute(&self.pool).await?;
+        let done = query.bind(handle.as_slice()).bind(seconds(now)).execute(&self.writer).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -47,7 +47,7 @@ impl Database {
     /// Shuts a user out, or lets them in again. False if there is no such user.
     pub(crate) async fn disable_user(&self, id: &UserId, disabled: bool) -> Result<bool, StoreError> {
         let update = "UPDATE user SET disabled = $2 WHERE id = $1";
-        let done = sqlx::query(update).bind(&id.0).bind(disabled).execute(&self.pool).await?;
+        let done = sqlx::query(update).bind(&id.0).bind(disabled).execute(&self.writer).await?;
         Ok(done.rows_affected() == 1)
     }
 }
