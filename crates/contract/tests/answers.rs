@@ -23,7 +23,7 @@ fn contract() -> Contract {
     compile(&document, &Options { responses: true, ..Options::default() }).unwrap()
 }
 
-fn judged(contract: &Contract) -> JudgedAnswer<'_> {
+fn judged(contract: &Contract) -> JudgedAnswer {
     match contract.operations()[0].answer(200, Some("application/json"), true) {
         AnswerRule::Judge(rule) => rule,
         other => panic!("{other:?}"),
