@@ -210,7 +210,9 @@ mod tests {
     use super::*;
 
     fn media(names: &[&str]) -> Media {
-        let mut media: Vec<_> = names.iter().filter_map(|name| Some((Range::parse(name)?, Content::Opaque))).collect();
+        let opaque = Arc::new(Content::Opaque);
+        let mut media: Vec<_> =
+            names.iter().filter_map(|name| Some((Range::parse(name)?, Arc::clone(&opaque)))).collect();
         media.sort_by_key(|(range, _)| (range.kind == "*", range.subtype == "*"));
         Media(media)
     }
