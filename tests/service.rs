@@ -106,6 +106,27 @@ fn a_socket_that_the_service_manager_opened_is_used_and_who_came_early_is_served
 }
 
 #[test]
+fn threads_for_handshakes_and_large_bodies_stand_behind_workers_also_when_shut_in() {
+    let gate = Gate::start();
+    let stat = gate.process_file("stat");
+    let tasks = fs::read_dir(format!("/proc/{}/task", stat.split(' ').next().unwrap())).unwrap();
+    let (mut workers, mut heavy) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        let (head, fields) = stat.rsplit_once(')').unwrap();
+        // `nice` is the 19th field, and the second ends here (proc_pid_stat(5)).
+        let nice: i32 = fields.split_whitespace().nth(16).unwrap().parse().unwrap();
+        match head.split_once('(').unwrap().1 {
+            "heavy" => heavy.push(nice),
+            name if name.starts_with("worker-") => workers.push(nice),
+            _ => {}
+        }
+    }
+    assert!(!workers.is_empty() && heavy.len() == workers.len(), "{workers:?} {heavy:?}");
+    assert!(heavy.iter().all(|nice| workers.iter().all(|other| nice > other)), "{workers:?} {heavy:?}");
+}
+
+#[test]
 fn a_gateway_that_serves_is_shut_in() {
     let gate = Gate::start();
     let status = gate.process_file("status");

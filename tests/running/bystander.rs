@@ -59,8 +59,12 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Sync) {
     let grown = gate.peak_kib().saturating_sub(before);
     let share = |took: &[Duration]| [500, 990].map(|share| percentile(took.to_vec(), share));
     let ([calm_half, calm_slow], [half, slow]) = (share(&calm), share(&during));
-    let beside =
-        if near.is_empty() { String::new() } else { format!("{:.0?} / {:.0?}", share(&near)[0], share(&near)[1]) };
+    let neighbour = if near.is_empty() {
+        "not asked".to_owned()
+    } else {
+        let [half, slow] = share(&near);
+        format!("{half:.0?} / {slow:.0?}")
+    };
     HEAD.call_once(|| {
         println!(
             "| attack | times | memory at its peak | half and 99 % in calm | beside a neighbour | during it | asked |"
@@ -68,7 +72,7 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Sync) {
         println!("|---|---|---|---|---|---|---|");
     });
     println!(
-        "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm_slow:.0?} | {beside} | {half:.0?} / {slow:.0?} | {} |",
+        "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm_slow:.0?} | {neighbour} | {half:.0?} / {slow:.0?} | {} |",
         during.len()
     );
     assert!(grown < GROWTH_KIB, "{name}: resident memory grew by {grown} KiB");

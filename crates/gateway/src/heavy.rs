@@ -2,8 +2,8 @@
 //! judged.
 //!
 //! A worker serves all its connections in turns, and each turn is meant to be short. What takes longer goes to threads
-//! besides, as many as there are workers, which the system runs after those where it can tell (`nice`). So who is at work
-//! already is served while others knock, and no flood of the latter delays the former by more than a turn.
+//! besides, as many as there are workers, of a lower priority than theirs. So who is connected already is served while
+//! others knock. A processor that is at such work ends its turn all the same before a worker gets it back.
 
 use std::{io, num::NonZero};
 
@@ -52,7 +52,7 @@ impl Heavy {
     }
 
     /// What some work comes to.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
         let Some(runtime) = &self.runtime else { return Err(Refusal::Internal) };
         runtime.spawn(async move { work() }).await.map_err(|_| Refusal::Internal)
     }

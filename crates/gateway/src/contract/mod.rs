@@ -73,10 +73,14 @@ pub(crate) async fn validate(
             Err(refusal)
         }
         Err(Judgement { refusal, mode: ContractMode::Monitor }) => {
-            // What cannot be read at all is no matter of the contract.
+            // What cannot be read, or judged, at all is no matter of the contract.
             if matches!(
                 refusal,
-                Refusal::BodyTooLarge | Refusal::BodyTooSlow | Refusal::BadFraming | Refusal::OutOfMemory(_)
+                Refusal::BodyTooLarge
+                    | Refusal::BodyTooSlow
+                    | Refusal::BadFraming
+                    | Refusal::OutOfMemory(_)
+                    | Refusal::Internal
             ) {
                 return Err(refusal);
             }

@@ -75,15 +75,20 @@ const SPARE_PAGES: i64 = 1_024;
 impl Database {
     /// Removes rows of each table that expired by `now`, `batch` of them at a time; how many rows went.
     pub(crate) async fn clean(&self, batch: u32, now: u64) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        for rows in &EXPIRING {
-            removed += self.remove(rows, seconds(now), batch).await?;
-        }
-        Ok(removed + self.clean_accounts(batch, now).await?)
+        Ok(self.remove_each(&EXPIRING, seconds(now), batch).await? + self.clean_accounts(batch, now).await?)
     }
 
-    /// Removes rows by a bound, a batch in a transaction: whoever writes waits for one batch at the most. How many went.
-    pub(super) async fn remove(&self, rows: &Removal, bound: i64, batch: u32) -> Result<u64, StoreError> {
+    /// Removes rows of some tables by a bound; how many went.
+    pub(super) async fn remove_each(&self, tables: &[Removal], bound: i64, batch: u32) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for rows in tables {
+            removed += self.remove(rows, bound, batch).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes rows of a table, a batch in a transaction: whoever writes waits for one batch at the most.
+    async fn remove(&self, rows: &Removal, bound: i64, batch: u32) -> Result<u64, StoreError> {
         let mut removed = 0;
         if !sqlx::query_scalar::<_, bool>(rows.any).bind(bound).fetch_one(&self.pool).await? {
             return Ok(removed);
@@ -99,14 +104,19 @@ impl Database {
         Ok(removed)
     }
 
-    /// Gives a few free pages back to the file system, but for those that will be needed soon; whether there are more.
+    /// Gives a few free pages back to the file system, but for those that will be needed soon; whether it did.
     pub(crate) async fn shrink(&self) -> Result<bool, StoreError> {
-        let free: i64 = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&self.pool).await?;
+        let free = self.free_pages().await?;
         if free <= SPARE_PAGES {
             return Ok(false);
         }
         sqlx::query("PRAGMA incremental_vacuum(16)").execute(&self.writer).await?;
-        Ok(true)
+        // A file that was not made for it gives nothing back, however often it is asked.
+        Ok(self.free_pages().await? < free)
+    }
+
+    async fn free_pages(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&self.pool).await?)
     }
 
     /// How long the oldest row that should be gone has been expired, in seconds.
@@ -117,5 +127,36 @@ impl Database {
             oldest = oldest.min(expires.map_or(now, time));
         }
         Ok(now - oldest)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_000;
+
+    async fn number(database: &Database, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&database.pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_goes_and_then_the_file_shrinks_but_for_what_it_will_need() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path()).await.unwrap();
+        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) \
+                    INSERT INTO opaque (digest, claims, expires) SELECT randomblob(32), hex(randomblob(2000)), \
+                    iif(i > 50, $1, $1 + 1) FROM n";
+        sqlx::query(fill).bind(seconds(NOW)).execute(&database.writer).await.unwrap();
+        let before = number(&database, "PRAGMA page_count").await;
+        while database.clean(10, NOW).await.unwrap() > 0 {}
+        assert_eq!(number(&database, "SELECT count(*) FROM opaque").await, 50, "the live ones stay");
+        assert_eq!(number(&database, "PRAGMA page_count").await, before);
+        assert!(number(&database, "PRAGMA freelist_count").await > SPARE_PAGES);
+        while database.shrink().await.unwrap() {}
+        let free = number(&database, "PRAGMA freelist_count").await;
+        assert!((SPARE_PAGES - 16..=SPARE_PAGES).contains(&free), "{free} pages are free");
+        assert!(number(&database, "PRAGMA page_count").await < before);
     }
 }

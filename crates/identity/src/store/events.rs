@@ -46,12 +46,9 @@ impl Database {
         ];
         const OLD: Removal = rows!("event", "id", "at <= $1");
         const TOO_MANY: Removal = rows!("event", "id", "id <= (SELECT max(id) FROM event) - $1");
-        let mut removed = 0;
-        for rows in &EXPIRING {
-            removed += self.remove(rows, seconds(now), batch).await?;
-        }
-        removed += self.remove(&OLD, seconds(now.saturating_sub(KEPT)), batch).await?;
-        removed += self.remove(&TOO_MANY, MOST_KEPT, batch).await?;
+        let mut removed = self.remove_each(&EXPIRING, seconds(now), batch).await?;
+        removed += self.remove_each(&[OLD], seconds(now.saturating_sub(KEPT)), batch).await?;
+        removed += self.remove_each(&[TOO_MANY], MOST_KEPT, batch).await?;
         Ok(removed)
     }
 }
