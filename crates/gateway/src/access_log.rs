@@ -9,12 +9,12 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ::contract::Difference;
 use config::AccessLog;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
@@ -33,8 +33,6 @@ use crate::{
     route::{Route, Routed},
     traces::Place,
 };
-
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A buffer is handed to the writer at this size, and every 200 ms.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -123,8 +121,8 @@ pub(crate) struct Record {
     gate: Arc<Gate>,
     peer: Arc<Peer>,
     started: Instant,
-    /// When the clock was read last.
-    now: Instant,
+    /// Since then, when the clock was read last.
+    elapsed: Duration,
     method: Method,
     path: Option<String>,
     host: Option<String>,
@@ -234,31 +232,35 @@ impl Record {
             let told = Some(headers).filter(|_| gate.snapshot.continues_trace(peer));
             Box::new(tracer.place(told, &request_id))
         });
-        Box::new(Self {
-            request_id,
-            gate: Arc::clone(gate),
-            peer: Arc::clone(peer),
-            started,
-            now: started,
-            method: method.clone(),
-            path: None,
-            host: None,
-            route: None,
-            caller: None,
-            status: None,
-            code: None,
-            reason: None,
-            limit: None,
-            places: None,
-            retried: false,
-            object: None,
-            noted: None,
-            sent: 0,
-            marks: Marks::default(),
-            place,
-            judged: None,
-            nonce: None,
-        })
+        // Written where it stays, not moved there.
+        Box::write(
+            Box::new_uninit(),
+            Self {
+                request_id,
+                gate: Arc::clone(gate),
+                peer: Arc::clone(peer),
+                started,
+                elapsed: Duration::ZERO,
+                method: method.clone(),
+                path: None,
+                host: None,
+                route: None,
+                caller: None,
+                status: None,
+                code: None,
+                reason: None,
+                limit: None,
+                places: None,
+                retried: false,
+                object: None,
+                noted: None,
+                sent: 0,
+                marks: Marks::default(),
+                place,
+                judged: None,
+                nonce: None,
+            },
+        )
     }
 
     /// Notes host and path, in the form that everything else uses. The query is left out: it may hold secrets.
@@ -279,8 +281,8 @@ impl Record {
 
     /// Notes the time.
     pub(crate) fn passed(&mut self, stage: Stage) {
-        self.now = Instant::now();
-        self.marks.passed(stage, self.now.saturating_duration_since(self.started));
+        self.elapsed = self.started.elapsed();
+        self.marks.passed(stage, self.elapsed);
     }
 
     /// The same, for a stage that may have had nothing to do: then it took no time, and no clock is read.
@@ -288,7 +290,7 @@ impl Record {
         if worked {
             self.passed(stage);
         } else {
-            self.marks.passed(stage, self.now.saturating_duration_since(self.started));
+            self.marks.passed(stage, self.elapsed);
         }
     }
 
@@ -325,7 +327,7 @@ impl Record {
     }
 
     /// Ties the record to its answer.
-    pub(crate) fn attach(mut self: Box<Self>, mut response: Response<Outbound>) -> Response<Outbound> {
+    pub(crate) fn attach(mut self: Box<Self>, response: &mut Response<Outbound>) {
         self.status = Some(response.status());
         if let Some(limit) = self.limit.take() {
             limit.add_fields(response.headers_mut());
@@ -333,12 +335,11 @@ impl Record {
         if let Some(nonce) = self.nonce.take() {
             response.headers_mut().insert(DPOP_NONCE, nonce);
         }
-        response.headers_mut().insert(X_REQUEST_ID, self.request_id.header_value());
         if self.peer.current.is_leaving() && self.status != Some(StatusCode::SWITCHING_PROTOCOLS) {
             // HTTP/2 drops the field and says so by GOAWAY.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| body.with_record(self))
+        response.body_mut().record(self);
     }
 }
 
@@ -368,7 +369,7 @@ impl Drop for Record {
         self.log(at, status, micros, refusal.as_ref().and_then(|(_, reason)| reason.as_ref()));
         self.observe(at, status);
         let ended = Ended {
-            id: self.request_id.as_str().as_bytes().try_into().unwrap_or([b'?'; 32]),
+            id: *self.request_id.as_bytes(),
             at,
             method: std::mem::take(&mut self.method),
             route: self.route.take(),

@@ -26,6 +26,7 @@ use crate::{
     access_log::Record,
     dress::Security,
     listen::Pull,
+    request_id::RequestId,
     upstream::{Broken, PooledBody},
 };
 
@@ -280,8 +281,8 @@ pub(crate) struct Outbound {
 enum Source {
     Full(Option<Bytes>),
     Upstream(PooledBody),
-    /// What was read of an answer already, and the rest of it.
-    Begun(Option<Bytes>, PooledBody),
+    /// What was read of an answer already, and the rest of it. Boxed, as it is rare: other answers are smaller for it.
+    Begun(Box<(Option<Bytes>, PooledBody)>),
 }
 
 impl Outbound {
@@ -306,7 +307,7 @@ impl Outbound {
 
     /// A body of which some was read already.
     pub(crate) fn begun(first: Bytes, rest: PooledBody) -> Self {
-        Self::of(Source::Begun(Some(first), rest))
+        Self::of(Source::Begun(Box::new((Some(first), rest))))
     }
 
     /// Leaves it to whoever writes the head to add the fields that every answer has.
@@ -319,10 +320,14 @@ impl Outbound {
         std::mem::replace(&mut self.security, Security::InTable)
     }
 
-    /// Adds the record that is written at the end.
-    pub(crate) fn with_record(mut self, record: Box<Record>) -> Self {
+    /// Ties it to the record that is written at the end.
+    pub(crate) fn record(&mut self, record: Box<Record>) {
         self.record = Some(record);
-        self
+    }
+
+    /// The id of the request that it answers.
+    pub(crate) fn request_id(&self) -> Option<RequestId> {
+        self.record.as_ref().map(|record| record.request_id)
     }
 }
 
@@ -334,9 +339,9 @@ impl Body for Outbound {
         let polled = match &mut self.source {
             Source::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::Upstream(body) => Pin::new(body).poll_frame(cx),
-            Source::Begun(first, rest) => match first.take() {
+            Source::Begun(begun) => match begun.0.take() {
                 Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
-                None => Pin::new(rest).poll_frame(cx),
+                None => Pin::new(&mut begun.1).poll_frame(cx),
             },
         };
         if let (Poll::Ready(Some(Ok(frame))), Some(record)) = (&polled, &mut self.record) {
@@ -349,7 +354,7 @@ impl Body for Outbound {
         match &self.source {
             Source::Full(bytes) => bytes.is_none(),
             Source::Upstream(body) => body.is_end_stream(),
-            Source::Begun(first, rest) => first.is_none() && rest.is_end_stream(),
+            Source::Begun(begun) => begun.0.is_none() && begun.1.is_end_stream(),
         }
     }
 

@@ -8,8 +8,8 @@ use crate::{
     access_log::Record,
     authenticate::Identity,
     authorize::Authorized,
-    body::{BodyFault, Inbound, Outbound},
-    canonical::{Canonical, Host, strip_for_upstream},
+    body::{BodyFault, Outbound},
+    canonical::{Canonical, strip_for_upstream},
     contract::Expected,
     gate::Gate,
     limit,
@@ -17,9 +17,8 @@ use crate::{
     recent::Stage,
     refusal::Refusal,
     route::Route,
-    traces,
-    tunnel::{self, Guest},
-    upstream::{Errand, PooledBody, Pools, SendError, Sender},
+    tunnel::{self, Guest, Wish},
+    upstream::{Errand, FORWARDED_FOR, Forwarded, PooledBody, Pools, SendError, Sender},
     watch::unix_now,
 };
 
@@ -27,10 +26,6 @@ const IDENTITY: HeaderName = HeaderName::from_static("portcullis-identity");
 const SUBJECT: HeaderName = HeaderName::from_static("portcullis-subject");
 const SCOPE: HeaderName = HeaderName::from_static("portcullis-scope");
 const METHOD: HeaderName = HeaderName::from_static("portcullis-authentication");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Forwards a request (502, 504). Takes nothing but an `Authorized` one.
 pub(crate) async fn forward(
@@ -40,29 +35,13 @@ pub(crate) async fn forward(
     authorized: Authorized,
 ) -> Result<Response<Outbound>, Refusal> {
     let Authorized { mut canonical, route, identity, .. } = authorized;
-    let key = key(gate, peer, &canonical, &route, &identity);
-    let client = client(gate, peer, &canonical, &identity);
     if route.rule.websocket.is_some()
         && let Some(wish) = canonical.wish.take()
     {
-        tunnel::check_origin(&route, &canonical.headers)?;
-        let guest = Guest {
-            peer: Arc::clone(peer),
-            canonical: canonical.again(),
-            identity: identity.clone(),
-            largest_message: route.rule.max_body,
-        };
-        let mut request = outgoing(gate, peer, record, canonical, &route, &identity)?;
-        tunnel::ask_upstream(request.headers_mut());
-        let response = Box::pin(send(gate, &route, record, &mut Errand::new(request, key, client))).await?;
-        record.passed(Stage::Upstream);
-        return match response.status() {
-            StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
-            _ => Ok(from_upstream(response)),
-        };
+        return Box::pin(open_tunnel(gate, peer, record, wish, canonical, route, identity)).await;
     }
     let expected = Expected::of(&mut canonical, &route);
-    let mut errand = Errand::new(outgoing(gate, peer, record, canonical, &route, &identity)?, key, client);
+    let mut errand = errand(gate, peer, record, canonical, &route, &identity)?;
     let response = send(gate, &route, record, &mut errand).await?;
     record.passed(Stage::Upstream);
     // Nobody asked for another protocol.
@@ -76,6 +55,33 @@ pub(crate) async fn forward(
             strip_hop_by_hop(response.headers_mut());
             Ok(response)
         }
+    }
+}
+
+/// Forwards the request for a WebSocket, and joins its two ends.
+async fn open_tunnel(
+    gate: &Gate,
+    peer: &Arc<Peer>,
+    record: &mut Record,
+    wish: Wish,
+    canonical: Box<Canonical>,
+    route: Arc<Route>,
+    identity: Identity,
+) -> Result<Response<Outbound>, Refusal> {
+    tunnel::check_origin(&route, &canonical.headers)?;
+    let guest = Guest {
+        peer: Arc::clone(peer),
+        canonical: canonical.again(),
+        identity: identity.clone(),
+        largest_message: route.rule.max_body,
+    };
+    let mut errand = errand(gate, peer, record, canonical, &route, &identity)?;
+    errand.ask_to_switch();
+    let response = send(gate, &route, record, &mut errand).await?;
+    record.passed(Stage::Upstream);
+    match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => tunnel::join(wish, guest, response),
+        _ => Ok(from_upstream(response)),
     }
 }
 
@@ -115,31 +121,32 @@ fn from_upstream(mut response: Response<PooledBody>) -> Response<Outbound> {
 }
 
 /// The request as the upstream sees it: canonical target, no field that the client may not set, ours added.
-fn outgoing(
+fn errand(
     gate: &Gate,
     peer: &Peer,
     record: &Record,
     canonical: Box<Canonical>,
     route: &Arc<Route>,
     identity: &Identity,
-) -> Result<Request<Inbound>, Refusal> {
+) -> Result<Errand, Refusal> {
+    // By what the client said, before fields of it are taken away.
+    let key = key(gate, peer, &canonical, route, identity);
+    let client = client(gate, peer, &canonical, identity);
     let Canonical { method, host, target, mut headers, body, .. } = *canonical;
-    let forwarded_for = forwarded_for(gate, peer, &headers)?;
+    let forwarded = Forwarded {
+        host,
+        addresses: addresses(gate, peer, &headers)?,
+        secure: peer.secure,
+        request_id: record.request_id,
+    };
     let takes_trailers = tunnel::lists(&headers, &header::TE, "trailers");
-    strip_for_upstream(&mut headers);
+    strip_for_upstream(&mut headers, record.place.is_some() || gate.snapshot.continues_trace(peer));
     if takes_trailers {
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    let host = with_host(&mut headers, &host)?;
-    headers.insert(FORWARDED_HOST, host);
-    headers.insert(FORWARDED_FOR, forwarded_for);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(if peer.secure { "https" } else { "http" }));
-    headers.insert(REQUEST_ID, record.request_id.header_value());
-    match &record.place {
-        Some(place) => place.add_fields(&mut headers),
-        None if gate.snapshot.continues_trace(peer) => {}
-        None => traces::remove_fields(&mut headers),
+    if let Some(place) = &record.place {
+        place.add_fields(&mut headers);
     }
     if let Identity::Known(caller) = identity {
         // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
@@ -160,23 +167,11 @@ fn outgoing(
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
-    Ok(request)
-}
-
-/// Makes the canonical host the value of its field: the client's own stays where that is it already.
-fn with_host(headers: &mut HeaderMap, host: &Host) -> Result<HeaderValue, Refusal> {
-    if let Some(value) = headers.get(header::HOST)
-        && value.as_bytes() == host.as_str().as_bytes()
-    {
-        return Ok(value.clone());
-    }
-    let value = HeaderValue::try_from(host.as_str()).map_err(|_| Refusal::BadHost)?;
-    headers.insert(header::HOST, value.clone());
-    Ok(value)
+    Ok(Errand::new(request, forwarded, key, client))
 }
 
 /// The client's address, after those that a trusted proxy vouches for.
-fn forwarded_for(gate: &Gate, peer: &Peer, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
+fn addresses(gate: &Gate, peer: &Peer, headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
     let address = peer.address.ip().to_canonical();
     if !gate.snapshot.trusts(peer) || !headers.contains_key(FORWARDED_FOR) {
         return Ok(peer.address_value.clone());

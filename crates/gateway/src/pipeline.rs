@@ -31,7 +31,7 @@ use crate::{
 pub(crate) fn handle(
     gate: Arc<Gate>,
     peer: Arc<Peer>,
-    parts: Parts,
+    parts: Box<Parts>,
     body: Received,
     switch: Option<Switch>,
 ) -> impl Future<Output = Result<Response<Outbound>, Infallible>> {
@@ -47,8 +47,10 @@ pub(crate) fn refuse_head(gate: &Arc<Gate>, peer: &Arc<Peer>, refusal: Refusal) 
     // Nothing that was sent is taken for anything; in the log, the method is a dash.
     let unread = Method::from_bytes(b"-").unwrap_or(Method::GET);
     let mut record = Record::begin(gate, peer, &unread, &HeaderMap::new());
-    let answer = dress(refuse(&mut record, refusal), Exposure::Private);
-    record.attach(answer)
+    let mut answer = refuse(&mut record, refusal);
+    dress(&mut answer, Exposure::Private);
+    record.attach(&mut answer);
+    answer
 }
 
 async fn answer(
@@ -59,17 +61,21 @@ async fn answer(
     canonical: Result<Box<Canonical>, Refusal>,
 ) -> Result<Response<Outbound>, Infallible> {
     if asks_for_key {
-        let answer = gate.snapshot.identity.key_response();
-        return Ok(record.attach(dress(answer, Exposure::Public)));
+        let mut answer = gate.snapshot.identity.key_response();
+        dress(&mut answer, Exposure::Public);
+        record.attach(&mut answer);
+        return Ok(answer);
     }
     if let Ok(canonical) = &canonical
         && let Some(preflight) = Preflight::of(canonical, &gate.snapshot.routes)
     {
         record.canonical(canonical);
-        let answer = preflight.answer().unwrap_or_else(|refusal| refuse(&mut record, refusal));
-        let mut answer = spell_out(dress(answer, Exposure::Public));
+        let mut answer = preflight.answer().unwrap_or_else(|refusal| refuse(&mut record, refusal));
+        dress(&mut answer, Exposure::Public);
+        spell_out(&mut answer);
         preflight.add_fields(answer.headers_mut());
-        return Ok(record.attach(answer));
+        record.attach(&mut answer);
+        return Ok(answer);
     }
     let (mut exposure, mut reader) = (Exposure::Private, None);
     let outcome = match decide(&gate, &peer, &mut record, &mut reader, canonical).await {
@@ -79,13 +85,14 @@ async fn answer(
         }
         Err(refusal) => Err(refusal),
     };
-    let answer = outcome.unwrap_or_else(|refusal| refuse(&mut record, refusal));
-    let mut answer = dress(answer, exposure);
+    let mut answer = outcome.unwrap_or_else(|refusal| refuse(&mut record, refusal));
+    dress(&mut answer, exposure);
     if let Some(reader) = reader {
-        answer = spell_out(answer);
+        spell_out(&mut answer);
         reader.add_fields(answer.headers_mut());
     }
-    Ok(record.attach(answer))
+    record.attach(&mut answer);
+    Ok(answer)
 }
 
 /// Gets the answer from whoever gives it, and lets out what of it may leave.

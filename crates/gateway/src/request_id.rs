@@ -3,22 +3,31 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
-/// An id of one request. Its clones share one text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestId(HeaderValue);
+/// The field that names it, towards clients and upstreams.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// An id of one request: its digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestId([u8; 32]);
 
 impl RequestId {
     /// Its 32 digits.
     pub(crate) fn as_str(&self) -> &str {
         // The digits are ASCII by construction; an empty id is the harmless answer to the impossible.
-        self.0.to_str().unwrap_or_default()
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The id as a field value. HTTP/2 is told not to index it: used once, it would push other values out.
     pub(crate) fn header_value(&self) -> HeaderValue {
-        self.0.clone()
+        let mut value = HeaderValue::from_bytes(&self.0).unwrap_or(HeaderValue::from_static("unknown"));
+        value.set_sensitive(true);
+        value
     }
 }
 
@@ -51,9 +60,7 @@ impl RequestIds {
         for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
             pair.copy_from_slice(&[hex(byte >> 4), hex(byte & 15)]);
         }
-        let mut value = HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("unknown"));
-        value.set_sensitive(true);
-        RequestId(value)
+        RequestId(digits)
     }
 }
 

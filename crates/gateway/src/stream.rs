@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::watch::Pulse;
 
 /// A head and a body up to this size are sent as one piece: for the system, and for TLS, that is less work than two.
-const JOINED: usize = 2 * 1024;
+pub(crate) const JOINED: usize = 2 * 1024;
 
 /// Writes small pieces together.
 pub(crate) fn write_joined<S: AsyncWrite + Unpin + ?Sized>(

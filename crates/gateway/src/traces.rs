@@ -83,12 +83,6 @@ impl Place {
     }
 }
 
-/// Removes what says where a request stands in a trace.
-pub(crate) fn remove_fields(headers: &mut HeaderMap) {
-    headers.remove(TRACEPARENT);
-    headers.remove(TRACESTATE);
-}
-
 /// Trace and span of a `traceparent` (W3C Trace Context §3.2): version 00, or what later ones begin with.
 fn parent(headers: &HeaderMap) -> Option<(u128, u64)> {
     let mut fields = headers.get_all(TRACEPARENT).iter();

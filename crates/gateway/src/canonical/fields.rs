@@ -87,8 +87,8 @@ fn is_chunked_alone(headers: &HeaderMap) -> Result<bool, Refusal> {
 }
 
 /// Removes what a client may not say to an upstream: hop-by-hop fields (RFC 9110 §7.6.1), forwarding and identity
-/// fields, and fields that change the method or the path behind the gateway's back.
-pub(crate) fn strip_for_upstream(headers: &mut HeaderMap) {
+/// fields, fields that change the method or the path behind the gateway's back, and those of traces unless they are kept.
+pub(crate) fn strip_for_upstream(headers: &mut HeaderMap, keeps_trace: bool) {
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -96,7 +96,8 @@ pub(crate) fn strip_for_upstream(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         .collect();
-    let forbidden: Vec<HeaderName> = headers.keys().filter(|name| is_forbidden(name.as_str())).cloned().collect();
+    let is_unwanted = |name: &str| is_forbidden(name) || !keeps_trace && matches!(name, "traceparent" | "tracestate");
+    let forbidden: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name.as_str())).cloned().collect();
     for name in listed.iter().chain(&forbidden) {
         headers.remove(name);
     }
@@ -231,7 +232,10 @@ mod tests {
             ("x-original-url", "/admin"),
             ("accept", "*/*"),
         ]);
-        strip_for_upstream(&mut map);
+        map.insert("traceparent", HeaderValue::from_static("00-1-1-00"));
+        strip_for_upstream(&mut map, true);
+        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept", "traceparent"]);
+        strip_for_upstream(&mut map, false);
         assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Canonical {
 impl Canonical {
     /// Brings a request into canonical form, or refuses it (400, 414, 431).
     pub(crate) fn from_wire(
-        parts: Parts,
+        parts: Box<Parts>,
         body: Received,
         switch: Option<Switch>,
         limits: &Limits,
@@ -54,7 +54,7 @@ impl Canonical {
 
     /// The same, with a body that is taken once its framing is known to be sound.
     pub(crate) fn from_head(
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         body: impl FnOnce(&Parts) -> Inbound,
         limits: &Limits,
         key_prefix: &str,
@@ -85,8 +85,9 @@ impl Canonical {
             Some(_) | None => assemble(path.as_str(), query)?,
         };
         // Boxed once, because the stages hand it on by value.
-        let Parts { method, headers, .. } = parts;
-        Ok(Box::new(Self { method, host, port, path, target, headers, body, wish: None, is_again: false }))
+        let Parts { method, headers, .. } = *parts;
+        let canonical = Self { method, host, port, path, target, headers, body, wish: None, is_again: false };
+        Ok(Box::write(Box::new_uninit(), canonical))
     }
 
     /// The same head again, to decide over once more.
@@ -139,7 +140,8 @@ mod tests {
 
     fn target(raw: &'static str) -> String {
         let request = Request::get(raw).header("host", "a.example").body(()).unwrap();
-        let canonical = Canonical::from_head(request.into_parts().0, |_| Inbound::none(), &Limits::default(), "key_");
+        let canonical =
+            Canonical::from_head(Box::new(request.into_parts().0), |_| Inbound::none(), &Limits::default(), "key_");
         Uri::from(canonical.unwrap().target).to_string()
     }
 

@@ -10,16 +10,16 @@ use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
 use super::IDLE_ROOM;
-use crate::stream::write_joined;
+use crate::stream::{JOINED, write_joined};
 
 /// What is not written yet.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    /// Written first. Its room is used again and again.
+    /// Written first, with small pieces of data among them. Its room is used again and again.
     lines: Vec<u8>,
     /// Bytes of the lines that are written.
     written: usize,
-    pub(crate) data: Bytes,
+    data: Bytes,
     end: &'static [u8],
 }
 
@@ -31,11 +31,25 @@ impl Output {
         }
     }
 
+    /// Adds data. What is small joins the lines before it: one piece is less work to send than two, for the system and for
+    /// TLS.
+    pub(crate) fn data(&mut self, data: Bytes) {
+        if self.lines.len() + data.len() <= JOINED {
+            self.lines.extend_from_slice(&data);
+        } else {
+            self.data = data;
+        }
+    }
+
     /// Adds a chunk that is not the last one.
     pub(crate) fn chunk(&mut self, data: Bytes) {
         self.lines.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-        self.data = data;
-        self.end = b"\r\n";
+        self.data(data);
+        if self.data.is_empty() {
+            self.lines.extend_from_slice(b"\r\n");
+        } else {
+            self.end = b"\r\n";
+        }
     }
 
     /// Ends a body of chunks, behind the chunk that was added last if that is still here.

@@ -1,6 +1,7 @@
 //! HTTP on one connection, from its first byte to its last, and not longer than its signs of life allow.
 
 use std::{
+    convert::Infallible,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -27,6 +28,7 @@ use crate::{
     body::Received,
     dress::spell_out,
     pipeline,
+    request_id::X_REQUEST_ID,
     stream::{Begun, Watched},
     watch::Pulse,
 };
@@ -115,8 +117,16 @@ where
     let io = TokioIo::new(Frames::new(Watched::new(stream, Arc::clone(&pulse))));
     let service = service_fn(move |request: Request<Incoming>| {
         let (parts, body) = request.into_parts();
-        let answer = pipeline::handle(peer.current.gate(), Arc::clone(&peer), parts, Received::Http2(body), None);
-        async { answer.await.map(spell_out) }
+        let answer =
+            pipeline::handle(peer.current.gate(), Arc::clone(&peer), Box::new(parts), Received::Http2(body), None);
+        async {
+            let mut answer = answer.await?;
+            spell_out(&mut answer);
+            if let Some(id) = answer.body().request_id() {
+                answer.headers_mut().insert(X_REQUEST_ID, id.header_value());
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

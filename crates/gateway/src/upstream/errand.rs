@@ -5,12 +5,13 @@ use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body;
 
-use super::SendError;
-use crate::body::Inbound;
+use super::{Forwarded, SendError};
+use crate::{body::Inbound, tunnel};
 
 /// A request on its way. It stays in one place meanwhile: moved, it would be copied at each call.
 pub(crate) struct Errand {
     pub(super) request: Option<Request<Inbound>>,
+    pub(super) forwarded: Forwarded,
     /// What it is told apart from others by, where servers are chosen so.
     pub(super) key: Option<u64>,
     /// Whose it is, where clients share scarce places.
@@ -30,9 +31,16 @@ pub(super) struct Copy {
 }
 
 impl Errand {
-    pub(crate) fn new(mut request: Request<Inbound>, key: Option<u64>, client: u64) -> Self {
+    pub(crate) fn new(mut request: Request<Inbound>, forwarded: Forwarded, key: Option<u64>, client: u64) -> Self {
         let body_sent = if request.body().is_end_stream() { None } else { Some(request.body_mut().tell_end()) };
-        Self { request: Some(request), key, client, body_sent, retried: false }
+        Self { request: Some(request), forwarded, key, client, body_sent, retried: false }
+    }
+
+    /// Asks for a WebSocket.
+    pub(crate) fn ask_to_switch(&mut self) {
+        if let Some(request) = &mut self.request {
+            tunnel::ask_upstream(request.headers_mut());
+        }
     }
 
     pub(super) fn take(&mut self) -> Result<Request<Inbound>, SendError> {

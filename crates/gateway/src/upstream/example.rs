@@ -1,8 +1,13 @@
-//! An upstream for tests.
+//! An upstream for tests, and what it is told of requests.
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 
 use config::{Balance, Ejection, EjectionRules, Upstream, UpstreamProtocol};
+use http::HeaderValue;
+
+use super::Forwarded;
+use crate::{canonical::Host, request_id::RequestIds};
 
 /// One without servers, of which a test changes what it is about.
 pub(super) fn upstream() -> Upstream {
@@ -25,5 +30,15 @@ pub(super) fn upstream() -> Upstream {
             gateway_errors: false,
         }),
         health: None,
+    }
+}
+
+/// What is told of a request.
+pub(super) fn forwarded() -> Forwarded {
+    Forwarded {
+        host: Host::parse("orders.invalid").unwrap(),
+        addresses: HeaderValue::from_static("192.0.2.1"),
+        secure: true,
+        request_id: RequestIds::new().unwrap().next(),
     }
 }

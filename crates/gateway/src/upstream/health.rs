@@ -58,7 +58,7 @@ async fn ask(group: &Group, at: usize, check: &HealthCheck) -> Result<bool, Send
             request.headers_mut().insert(header::HOST, host);
             *request.uri_mut() = Uri::from(check.path.clone());
             let mut connection = group.connector.http1(addresses).await?;
-            connection.send(&mut Some(request)).await?.status()
+            connection.send(&mut Some(request), None).await?.status()
         }
         UpstreamProtocol::Http2 => {
             let scheme = if group.upstream.tls.is_some() { "https" } else { "http" };

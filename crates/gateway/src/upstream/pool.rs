@@ -11,12 +11,12 @@ use std::{
 };
 
 use config::UpstreamProtocol;
-use http::{Request, Response, Uri, Version, header, uri::Authority};
+use http::{Request, Response, Uri, Version, uri::Authority};
 use hyper::client::conn::http2;
 use tokio::sync::Semaphore;
 
 use super::{
-    SendError,
+    Forwarded, SendError,
     alarm::Alarms,
     body::{PooledBody, Source},
     budget::Budget,
@@ -26,7 +26,10 @@ use super::{
     resolve::{Addresses, Reached},
     ticket::Ticket,
 };
-use crate::body::{BodyFault, Inbound};
+use crate::{
+    body::{BodyFault, Inbound},
+    canonical::Host,
+};
 
 /// Seconds after which an idle connection is not used again: servers close at 60 s or later.
 const IDLE: u32 = 50;
@@ -123,7 +126,7 @@ impl Pool {
 
     /// Tries a server, and a second one if that is safe and the first failed.
     async fn try_servers(&self, errand: &mut Errand, ticket: &mut Ticket) -> Result<Answer, SendError> {
-        self.prepare(errand.request.as_mut().ok_or(SendError::Taken)?)?;
+        self.prepare(errand.request.as_mut().ok_or(SendError::Taken)?, &errand.forwarded)?;
         self.budget.earn();
         // With one server there is nowhere else to go, so nothing is kept.
         let copy = if self.servers.len() > 1 { errand.copy() } else { None };
@@ -176,15 +179,12 @@ impl Pool {
     }
 
     /// Gives a request the form of the upstream's protocol.
-    fn prepare(&self, request: &mut Request<Inbound>) -> Result<(), SendError> {
+    fn prepare(&self, request: &mut Request<Inbound>, forwarded: &Forwarded) -> Result<(), SendError> {
         match self.group.upstream.protocol {
-            UpstreamProtocol::Http1 => {
-                // HTTP/1 would have to list it in Connection; trailers of its answers end here anyway.
-                request.headers_mut().remove(header::TE);
-            }
+            UpstreamProtocol::Http1 => {}
             UpstreamProtocol::Http2 => {
-                *request.uri_mut() = self.absolute(request)?;
-                request.headers_mut().remove(header::HOST);
+                *request.uri_mut() = self.absolute(request, &forwarded.host)?;
+                forwarded.spell_out(request.headers_mut())?;
                 *request.version_mut() = Version::HTTP_2;
             }
         }
@@ -198,7 +198,7 @@ impl Pool {
                 // Boxed, as it is rare and large: a request that finds a connection does not carry its state.
                 None => Box::pin(self.connection(server)).await?,
             };
-            let error = match connection.send(&mut errand.request).await {
+            let error = match connection.send(&mut errand.request, Some(&errand.forwarded)).await {
                 Ok(response) => return Ok(response.map(|()| Source::Own(Some(connection)))),
                 Err(error) => error,
             };
@@ -268,9 +268,8 @@ impl Pool {
     }
 
     /// HTTP/2 carries scheme and authority in the target.
-    fn absolute(&self, request: &Request<Inbound>) -> Result<Uri, SendError> {
-        let host = request.headers().get(header::HOST).ok_or(SendError::Authority)?;
-        let authority = Authority::try_from(host.as_bytes()).map_err(|_| SendError::Authority)?;
+    fn absolute(&self, request: &Request<Inbound>, host: &Host) -> Result<Uri, SendError> {
+        let authority = Authority::try_from(host.as_str()).map_err(|_| SendError::Authority)?;
         let scheme = if self.group.upstream.tls.is_some() { "https" } else { "http" };
         let path = request.uri().path_and_query().map_or("/", |target| target.as_str());
         Uri::builder()
@@ -391,9 +390,8 @@ mod tests {
     }
 
     async fn ask(pool: &Arc<Pool>) -> Response<PooledBody> {
-        let mut request = Request::new(Inbound::none());
-        request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("orders.invalid"));
-        pool.send(&mut Errand::new(request, None, 0), Duration::from_secs(5)).await.unwrap()
+        let request = Request::new(Inbound::none());
+        pool.send(&mut Errand::new(request, example::forwarded(), None, 0), Duration::from_secs(5)).await.unwrap()
     }
 
     async fn name(response: Response<PooledBody>) -> Vec<u8> {
@@ -419,7 +417,7 @@ mod tests {
         let pool = pool();
         pool.group.addresses[0].replace(vec![server("one").await]);
         let answer = ask(&pool).await;
-        let mut second = Errand::new(Request::new(Inbound::none()), None, 0);
+        let mut second = Errand::new(Request::new(Inbound::none()), example::forwarded(), None, 0);
         let refused = pool.send(&mut second, Duration::from_secs(5)).await.map(|_| ());
         assert!(matches!(refused, Err(SendError::Full)), "{refused:?}");
         assert_eq!(name(answer).await, b"one");

@@ -30,10 +30,10 @@ pub struct Head {
 /// Brings a head into canonical form under the limits that ship; the error is the status that refuses it.
 pub fn canonical(request: Request<()>, key_prefix: &str) -> Result<Head, u16> {
     let (parts, ()) = request.into_parts();
-    let canonical = Canonical::from_head(parts, |_| Inbound::none(), &Limits::default(), key_prefix)
+    let canonical = Canonical::from_head(Box::new(parts), |_| Inbound::none(), &Limits::default(), key_prefix)
         .map_err(|refusal| refusal.entry().status.unwrap_or(500))?;
     let mut fields = canonical.headers;
-    strip_for_upstream(&mut fields);
+    strip_for_upstream(&mut fields, false);
     Ok(Head {
         host: canonical.host.as_str().to_owned(),
         path: canonical.path.as_str().to_owned(),
@@ -118,7 +118,7 @@ impl Reader {
             match take(&mut self.input, &mut HeaderMap::new(), limits) {
                 Ok(Some(head)) => {
                     self.body = Framing::of(head.body);
-                    let Parts { method, uri: target, headers: fields, .. } = head.parts;
+                    let Parts { method, uri: target, headers: fields, .. } = *head.parts;
                     let (method, body) = (method.to_string(), Vec::new());
                     self.current = Some(Read { method, target, fields, body });
                 }

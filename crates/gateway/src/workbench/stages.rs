@@ -75,7 +75,7 @@ impl Bench {
     pub fn canonicalise(&self, request: Request<()>) -> Outcome<AtRoute> {
         let snapshot = &self.gate.snapshot;
         let (parts, ()) = request.into_parts();
-        told(Canonical::from_head(parts, |_| Inbound::none(), &snapshot.limits, snapshot.sources.key_prefix))
+        told(Canonical::from_head(Box::new(parts), |_| Inbound::none(), &snapshot.limits, snapshot.sources.key_prefix))
             .map(AtRoute)
     }
 
@@ -109,7 +109,8 @@ impl Bench {
 pub fn dressed(fields: HeaderMap) -> HeaderMap {
     let mut answer = Response::new(Outbound::empty());
     *answer.headers_mut() = fields;
-    std::mem::take(dress(answer, Exposure::Private).headers_mut())
+    dress(&mut answer, Exposure::Private);
+    std::mem::take(answer.headers_mut())
 }
 
 /// The outcome of a stage that has nothing to wait for here.

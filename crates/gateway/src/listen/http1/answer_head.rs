@@ -6,6 +6,7 @@ use http_body::SizeHint;
 use crate::{
     dress::Security,
     http1::{Connection, Output, length as number},
+    request_id::RequestId,
     watch::Date,
 };
 
@@ -27,6 +28,7 @@ impl Asked {
 #[derive(Debug)]
 pub(super) struct More {
     pub(super) security: Security,
+    pub(super) request_id: Option<RequestId>,
     pub(super) date: Date,
 }
 
@@ -74,6 +76,9 @@ pub(super) fn write(
     }
     if !said.dated {
         output.line(&[b"date: ", more.date.as_slice(), b"\r\n"]);
+    }
+    if let Some(id) = &more.request_id {
+        output.line(&[b"x-request-id: ", id.as_bytes(), b"\r\n"]);
     }
     output.line(&[more.security.lines(), b"\r\n"]);
     (following, is_kept)
@@ -147,7 +152,7 @@ mod tests {
         }
         let hint = length.map_or_else(SizeHint::default, SizeHint::with_exact);
         let status = StatusCode::from_u16(status).unwrap();
-        let more = More { security: Security::InTable, date: DATE };
+        let more = More { security: Security::InTable, request_id: None, date: DATE };
         let (following, is_kept) = write(status, &headers, &hint, asked, &more, &mut output);
         (String::from_utf8(output.lines().to_vec()).unwrap(), following, is_kept)
     }

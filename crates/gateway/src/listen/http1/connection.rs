@@ -160,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         let body = self.receive(&head);
         let (switcher, switch) = tunnel::may_switch(&head.parts).then(switch).unzip();
         let gate = peer.current.gate();
-        let mut deciding = Box::pin(pipeline::handle(Arc::clone(&gate), Arc::clone(peer), head.parts, body, switch));
+        let mut deciding = boxed(|| pipeline::handle(Arc::clone(&gate), Arc::clone(peer), head.parts, body, switch));
         let answered = poll_fn(|cx| self.poll_answer(deciding.as_mut(), cx)).await;
         drop(deciding);
         let Some(answer) = answered else { return Next::Nothing };
@@ -277,7 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Sends an answer; whether the connection takes another request.
     async fn send(&mut self, gate: &Gate, answer: Response<Outbound>, asked: &Asked) -> Result<bool, BrokenOff> {
         let (mut parts, mut body) = answer.into_parts();
-        let more = More { security: body.take_security(), date: gate.clock.date() };
+        let more = More { security: body.take_security(), request_id: body.request_id(), date: gate.clock.date() };
         let (following, is_kept) =
             answer_head::write(parts.status, &parts.headers, &body.size_hint(), asked, &more, &mut self.output);
         parts.headers.clear();
@@ -379,6 +379,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
             let _ = tokio::time::timeout(PARTING, tokio::io::copy(&mut rest, &mut nowhere)).await;
         }
     }
+}
+
+/// A future that is made where it stays: it is large, and would be copied there whole.
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    let place = Box::new_uninit();
+    Box::into_pin(Box::write(place, make()))
 }
 
 impl From<Fault> for Refusal {

@@ -56,13 +56,13 @@ impl Outgoing {
             Following::Length(left) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
                 *left = left.checked_sub(length).ok_or(BrokenOff)?;
-                output.data = data;
+                output.data(data);
                 if *left > 0 {
                     return Ok(Rest::More);
                 }
             }
             Following::UntilClosed => {
-                output.data = data;
+                output.data(data);
                 return Ok(Rest::More);
             }
             Following::Chunked => {

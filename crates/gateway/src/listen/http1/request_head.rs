@@ -25,7 +25,8 @@ const USUAL_FIELDS: usize = 32;
 /// A request's head, and what it says of what follows.
 #[derive(Debug)]
 pub(crate) struct Head {
-    pub(crate) parts: Parts,
+    /// Boxed, because they are handed on several times.
+    pub(crate) parts: Box<Parts>,
     pub(crate) body: Body,
     pub(crate) connection: Connection,
 }
@@ -101,7 +102,7 @@ fn parse<'h>(
         headers.append(name, value);
     }
     let body = said.body()?;
-    let mut parts = Request::new(()).into_parts().0;
+    let mut parts = Box::new(Request::new(()).into_parts().0);
     parts.method = Method::from_bytes(method.as_bytes()).map_err(|_| Malformed("method_malformed"))?;
     parts.uri = uri(head, target, limits)?;
     parts.version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     body::{BodyFault, Inbound},
     http1::{Input, Malformed, Output, Piece},
-    upstream::{connect::Stream, resolve::Reached},
+    upstream::{Forwarded, connect::Stream, resolve::Reached},
 };
 
 /// Bytes before the head of the final answer: a server that sends interim answers (1xx) for ever is not waited for.
@@ -89,11 +89,12 @@ impl Connection {
     pub(in crate::upstream) async fn send(
         &mut self,
         request: &mut Option<Request<Inbound>>,
+        forwarded: Option<&Forwarded>,
     ) -> Result<Response<()>, Broken> {
         let Some(waiting) = request else { return Err(Broken::NoRequest) };
         let is_head = *waiting.method() == Method::HEAD;
         self.heard = 0;
-        match request_head::write(waiting, &mut self.output) {
+        match request_head::write(waiting, forwarded, &mut self.output) {
             Ok(framing) => self.sending = Sending::Begun(framing),
             Err(error) => {
                 // It would be no better on another connection.
@@ -127,17 +128,15 @@ impl Connection {
             return Poll::Ready(Err(Broken::ClosedEarly));
         }
         ready!(self.output.poll_write(&mut self.stream, cx))?;
-        if let (Sending::Begun(framing), Some(request)) = (self.sending, request.take()) {
-            let (mut parts, body) = request.into_parts();
-            parts.headers.clear();
-            self.table = parts.headers;
-            match framing {
-                None => self.sending = Sending::Flushing,
-                Some(framing) => {
-                    self.sending = Sending::Body(framing);
-                    self.body = Some(body);
-                }
+        if let (Sending::Begun(framing), Some(begun)) = (self.sending, request.as_mut()) {
+            self.table = std::mem::take(begun.headers_mut());
+            self.table.clear();
+            self.sending = Sending::Flushing;
+            if let Some(framing) = framing {
+                self.sending = Sending::Body(framing);
+                self.body = Some(std::mem::replace(begun.body_mut(), Inbound::none()));
             }
+            *request = None;
         }
         Poll::Ready(Ok(()))
     }
@@ -217,7 +216,7 @@ impl Connection {
             (Framing::Length(left), Some(data)) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
                 let left = left.checked_sub(length).ok_or(Broken::Body(BodyFault::Broke))?;
-                self.output.data = data;
+                self.output.data(data);
                 if left == 0 { Sending::Flushing } else { Sending::Body(Framing::Length(left)) }
             }
             (Framing::Length(_), None) => return Poll::Ready(Err(Broken::Body(BodyFault::Broke))),
@@ -388,7 +387,7 @@ mod tests {
             server
         });
         for expected in ["one", "two"] {
-            let answer = connection.send(&mut Some(get())).await.unwrap();
+            let answer = connection.send(&mut Some(get()), None).await.unwrap();
             assert_eq!((answer.status(), answer.headers().get("x")), (StatusCode::OK, None));
             assert!(!connection.is_usable(), "its body is to come");
             assert_eq!(body_of(&mut connection).await.unwrap(), expected.as_bytes());
@@ -403,7 +402,7 @@ mod tests {
         let (mut connection, mut server) = connection();
         server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
         let mut request = Some(get());
-        assert!(connection.send(&mut request).await.is_err());
+        assert!(connection.send(&mut request, None).await.is_err());
         assert!(request.is_some() && !connection.heard(), "it may go to another server");
         drop(connection);
         let mut sent = Vec::new();
@@ -416,7 +415,7 @@ mod tests {
         let (mut connection, mut server) = connection();
         let reads = tokio::spawn(async move { head_of(&mut server).await });
         let mut request = Some(get());
-        assert!(matches!(connection.send(&mut request).await, Err(Broken::ClosedEarly)));
+        assert!(matches!(connection.send(&mut request, None).await, Err(Broken::ClosedEarly)));
         assert!(request.is_none() && reads.await.is_ok());
     }
 
@@ -428,7 +427,7 @@ mod tests {
             server.write_all(b"HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await.unwrap();
             server
         });
-        assert_eq!(connection.send(&mut Some(get())).await.unwrap().status(), StatusCode::NO_CONTENT);
+        assert_eq!(connection.send(&mut Some(get()), None).await.unwrap().status(), StatusCode::NO_CONTENT);
         assert!(connection.is_over() && !connection.is_usable());
     }
 
@@ -443,7 +442,7 @@ mod tests {
         // More than the stream takes.
         let body = Inbound::held(Bytes::from(vec![b'x'; 1 << 20])).within(1 << 20, 0);
         let mut request = Some(Request::post("/a").header(header::CONTENT_LENGTH, 1 << 20).body(body).unwrap());
-        assert_eq!(connection.send(&mut request).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(connection.send(&mut request, None).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
         assert!(!connection.is_usable());
     }
 
@@ -456,7 +455,7 @@ mod tests {
                 let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
                 server.write_all(answer.as_bytes()).await.unwrap();
             });
-            connection.send(&mut Some(get())).await.unwrap();
+            connection.send(&mut Some(get()), None).await.unwrap();
             assert!(matches!(body_of(&mut connection).await, Err(Broken::ClosedEarly)), "{fields}");
         }
     }
@@ -468,7 +467,7 @@ mod tests {
             head_of(&mut server).await;
             server.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.unwrap();
         });
-        connection.send(&mut Some(get())).await.unwrap();
+        connection.send(&mut Some(get()), None).await.unwrap();
         assert_eq!(body_of(&mut connection).await.unwrap(), b"hello");
         assert!(!connection.is_usable());
     }

@@ -7,6 +7,7 @@ use super::Broken;
 use crate::{
     body::{BodyFault, Inbound},
     http1::{Output, length},
+    upstream::Forwarded,
 };
 
 /// How a request's body is sent.
@@ -17,13 +18,24 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// Writes a request's head; how its body follows, if it has one.
-pub(super) fn write(request: &Request<Inbound>, output: &mut Output) -> Result<Option<Framing>, Broken> {
+/// Writes a request's head; how its body follows, if it has one. What is forwarded comes before the table, and names the
+/// host.
+pub(super) fn write(
+    request: &Request<Inbound>,
+    forwarded: Option<&Forwarded>,
+    output: &mut Output,
+) -> Result<Option<Framing>, Broken> {
     let framing = framing(request)?;
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
     output.line(&[request.method().as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\n"]);
+    if let Some(forwarded) = forwarded {
+        forwarded.write(output);
+    }
     for (name, value) in request.headers() {
-        output.line(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        // HTTP/1 would have to list TE in Connection; trailers of its answers end here anyway.
+        if *name != header::TE && (forwarded.is_none() || *name != header::HOST) {
+            output.line(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+        }
     }
     let declared = request.headers().contains_key(header::CONTENT_LENGTH);
     match framing {
@@ -69,11 +81,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::upstream::example::forwarded;
 
     fn written(request: http::request::Builder, body: &'static str) -> Result<(String, Option<Framing>), Broken> {
         let body = if body.is_empty() { Inbound::none() } else { Inbound::held(Bytes::from_static(body.as_bytes())) };
         let mut output = Output::default();
-        let framing = write(&request.uri("/a?b").body(body).unwrap(), &mut output)?;
+        let framing = write(&request.uri("/a?b").body(body).unwrap(), None, &mut output)?;
         Ok((String::from_utf8(output.lines().to_vec()).unwrap(), framing))
     }
 
@@ -94,6 +107,26 @@ mod tests {
         ] {
             assert_eq!(written(request, body).unwrap(), (head.to_owned(), framing));
         }
+    }
+
+    #[test]
+    fn what_is_forwarded_comes_first_and_names_the_host() {
+        let request = Request::get("/")
+            .header("host", "Other")
+            .header("te", "trailers")
+            .header("a", "b")
+            .body(Inbound::none())
+            .unwrap();
+        let mut output = Output::default();
+        write(&request, Some(&forwarded()), &mut output).unwrap();
+        let text = String::from_utf8(output.lines().to_vec()).unwrap();
+        let (expected, rest) = text.split_once("x-request-id: ").unwrap();
+        assert_eq!(
+            expected,
+            "GET / HTTP/1.1\r\nhost: orders.invalid\r\nx-forwarded-host: orders.invalid\r\n\
+             x-forwarded-for: 192.0.2.1\r\nx-forwarded-proto: https\r\n"
+        );
+        assert_eq!(rest.split_once("\r\n").map(|(id, rest)| (id.len(), rest)), Some((32, "a: b\r\n\r\n")));
     }
 
     #[test]
