@@ -23,9 +23,9 @@ use tokio::{
 };
 
 use crate::{
-    access_log::Record,
     dress::Security,
     listen::Pull,
+    record::Record,
     request_id::RequestId,
     upstream::{Broken, PooledBody},
 };

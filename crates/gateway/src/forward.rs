@@ -5,7 +5,6 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use crate::{
-    access_log::Record,
     authenticate::Identity,
     authorize::Authorized,
     body::{BodyFault, Outbound},
@@ -15,6 +14,7 @@ use crate::{
     limit,
     listen::Peer,
     recent::Stage,
+    record::Record,
     refusal::Refusal,
     route::Route,
     tunnel::{self, Guest, Wish},

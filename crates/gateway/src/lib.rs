@@ -25,9 +25,11 @@ mod listen;
 mod metrics;
 mod monitor;
 mod pipeline;
+mod plan;
 mod policies;
 mod pressure;
 mod recent;
+mod record;
 mod refusal;
 mod request_id;
 mod resident;
@@ -44,6 +46,7 @@ mod watch;
 mod whole;
 #[doc(hidden)]
 pub mod workbench;
+mod worker;
 
 pub use canonical::{CanonicalPath, NotCanonical};
 pub use inventory::{Inventory, Sighting};

@@ -6,7 +6,6 @@ use config::Serves;
 use http::{HeaderMap, Method, Response, request::Parts};
 
 use crate::{
-    access_log::Record,
     authenticate::{self, Identified},
     authorize::{Authorized, authorize},
     body::{Outbound, Received},
@@ -20,6 +19,7 @@ use crate::{
     listen::{self, Peer, Switch},
     policies,
     recent::Stage,
+    record::Record,
     refusal::Refusal,
     resident,
     route::Routed,

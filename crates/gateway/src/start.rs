@@ -1,10 +1,9 @@
-//! Starting and stopping: one thread with its own runtime for each worker, one socket a worker and listener.
+//! Starting, reloading and stopping.
 
 use std::{
     net::SocketAddr,
-    num::NonZero,
     path::PathBuf,
-    sync::{Arc, mpsc::SyncSender},
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -13,27 +12,16 @@ use config::Config;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    access_log::{self, Log},
-    authenticate::{Proofs, Verified},
-    gate::{Current, Gate, Limits, Snapshot},
-    heavy::Heavy,
+    gate::{Current, Gate},
     identity_token::{IdentityKeyError, IdentitySigner},
-    inventory::{Inventory, Observed},
-    issuer::KeySets,
-    limit::Limiter,
-    listen::{self, Census, Entrance, TlsSetupError},
-    metrics::Metrics,
+    inventory::Inventory,
+    listen::{Census, TlsSetupError},
     monitor,
-    policies::Decisions,
-    pressure::Pressure,
-    recent::{Recent, Ring},
-    request_id::RequestIds,
-    route::Routes,
+    plan::{Lasting, Plan},
+    recent::Recent,
     sources::Sources,
-    traces::Tracer,
-    upstream::{Fleet, Pools},
     walks::Walks,
-    watch::{Clock, Patience, Sweeper, unix_now},
+    worker::{bind_all, start_worker, worker_count},
 };
 
 /// Why the gateway did not start.
@@ -217,152 +205,6 @@ impl Running {
     }
 }
 
-/// How many workers there are: as configured, or one for each processor.
-fn worker_count(configured: Option<usize>) -> NonZero<usize> {
-    let configured = configured.and_then(NonZero::new);
-    configured.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
-}
-
-/// A gate without listeners, workers or anything that is shared between them. Must be called within a tokio runtime.
-pub(crate) fn idle_gate(config: Config, sources: Sources) -> Result<Gate, StartError> {
-    let census = Census::new(config.limits.connections, config.limits.connections_per_address);
-    let identity = Arc::new(IdentitySigner::open(&config.data)?);
-    Ok(Plan::new(config, sources, identity, &census, None)?.gate(Lasting::new(&Arc::default())?))
-}
-
-/// A worker's sockets. A port of 0 is chosen by the first worker, which puts it where the others find it.
-fn bind_all(
-    addresses: &mut [SocketAddr],
-    inherited: &[std::net::TcpListener],
-) -> Result<Vec<std::net::TcpListener>, StartError> {
-    let bind = |address: &mut SocketAddr| {
-        let handed = inherited.iter().find(|socket| socket.local_addr().is_ok_and(|own| own == *address));
-        let socket = handed.map_or_else(|| listen::bind(*address), listen::share)?;
-        *address = socket.local_addr()?;
-        Ok(socket)
-    };
-    let bound =
-        |address: &mut SocketAddr| bind(address).map_err(|source| StartError::Bind { address: *address, source });
-    addresses.iter_mut().map(bound).collect()
-}
-
-/// What of a worker outlives configurations.
-struct Lasting {
-    ids: Arc<RequestIds>,
-    clock: Arc<Clock>,
-    sweeper: Arc<Sweeper>,
-    metrics: Arc<Metrics>,
-    recent: Arc<Ring>,
-    observed: Arc<Observed>,
-    walks: Arc<Walks>,
-}
-
-impl Lasting {
-    fn new(walks: &Arc<Walks>) -> Result<Self, StartError> {
-        Ok(Self {
-            ids: Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?),
-            clock: Arc::new(Clock::new()),
-            sweeper: Arc::default(),
-            metrics: Arc::default(),
-            recent: Arc::default(),
-            observed: Arc::default(),
-            walks: Arc::clone(walks),
-        })
-    }
-
-    fn of(gate: &Gate) -> Self {
-        Self {
-            ids: Arc::clone(&gate.ids),
-            clock: Arc::clone(&gate.clock),
-            sweeper: Arc::clone(&gate.sweeper),
-            metrics: Arc::clone(&gate.metrics),
-            recent: Arc::clone(&gate.recent),
-            observed: Arc::clone(&gate.observed),
-            walks: Arc::clone(&gate.walks),
-        }
-    }
-}
-
-/// A configuration made ready: what all workers share, and what each makes its own gate from.
-struct Plan {
-    snapshot: Arc<Snapshot>,
-    writer: Option<SyncSender<Vec<u8>>>,
-}
-
-impl Plan {
-    fn new(
-        config: Config,
-        sources: Sources,
-        identity: Arc<IdentitySigner>,
-        census: &Arc<Census>,
-        before: Option<&Snapshot>,
-    ) -> Result<Self, StartError> {
-        let entrance = |listener| Ok::<_, StartError>(Arc::new(Entrance::new(listener, &config.limits, census)?));
-        let entrances = config.listeners.iter().map(entrance).collect::<Result<_, _>>()?;
-        let writer = access_log::start_writer(&config.monitoring.access_log).map_err(StartError::AccessLog)?;
-        let upstreams = config.apis.iter().map(|api| Arc::clone(&api.upstream));
-        let fleet = Fleet::start(upstreams, before.map(|before| &before.fleet))
-            .map_err(|error| StartError::Upstreams(error.to_string()))?;
-        let limiter = Limiter::new(&config, before.map(|before| &before.limiter))
-            .map_err(|error| StartError::SharedLimits(error.to_string()))?;
-        let proofs = match before {
-            Some(before) => Arc::clone(&before.proofs),
-            None => Arc::new(Proofs::new().map_err(|_| StartError::Randomness)?),
-        };
-        let heavy = match before {
-            Some(before) => Arc::clone(&before.heavy),
-            None => Arc::new(Heavy::start(worker_count(config.workers)).map_err(StartError::Worker)?),
-        };
-        let snapshot = Snapshot {
-            fleet,
-            routes: Routes::new(&config, sources.resident.as_ref()),
-            limits: Limits::from(&config.limits),
-            limiter,
-            pressure: Pressure::watch(&config.limits, before.map(|before| &before.pressure)),
-            key_sets: KeySets::start(
-                &config.issuers,
-                sources.resident.as_ref(),
-                before.map(|before| before.key_sets.as_ref()),
-            ),
-            proofs,
-            heavy,
-            identity,
-            trusted_proxies: config.trusted_proxies,
-            countries: config.countries,
-            issuers: config.issuers,
-            policies: config.policies,
-            sources,
-            entrances,
-            patience: Patience::from(&config.limits),
-            trace_context: config.monitoring.trace_context,
-            tracer: config.monitoring.traces.as_ref().map(Tracer::start),
-            loaded_at: unix_now(),
-        };
-        Ok(Self { snapshot: Arc::new(snapshot), writer })
-    }
-
-    /// A worker's gate.
-    fn gate(&self, lasting: Lasting) -> Gate {
-        let Lasting { ids, clock, sweeper, metrics, recent, observed, walks } = lasting;
-        let pools = Pools::new(&self.snapshot.fleet);
-        let log = Arc::new(Log::new(self.writer.clone()));
-        Gate {
-            snapshot: Arc::clone(&self.snapshot),
-            pools,
-            verified: Verified::default(),
-            decisions: Decisions::default(),
-            ids,
-            log,
-            metrics,
-            recent,
-            observed,
-            walks,
-            clock,
-            sweeper,
-        }
-    }
-}
-
 fn start_monitor(address: SocketAddr, watched: monitor::Watched) -> Result<SocketAddr, StartError> {
     let failed = |source| StartError::Bind { address, source };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
@@ -371,46 +213,4 @@ fn start_monitor(address: SocketAddr, watched: monitor::Watched) -> Result<Socke
     let address = listener.local_addr().map_err(failed)?;
     tokio::spawn(monitor::serve(listener, watched));
     Ok(address)
-}
-
-fn start_worker(
-    number: usize,
-    current: Arc<Current>,
-    sockets: Vec<std::net::TcpListener>,
-    stop: watch::Receiver<bool>,
-) -> Result<JoinHandle<()>, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
-    let work = move || runtime.block_on(work(current, sockets, stop));
-    std::thread::Builder::new().name(format!("worker-{number}")).spawn(work).map_err(StartError::Worker)
-}
-
-/// Serves until the other end of `stop` is dropped.
-async fn work(current: Arc<Current>, sockets: Vec<std::net::TcpListener>, mut stop: watch::Receiver<bool>) {
-    let sweeper = Arc::clone(&current.gate().sweeper);
-    for (position, socket) in sockets.into_iter().enumerate() {
-        // The socket is a listening one by construction; one that the runtime refuses is not served.
-        let Ok(listener) = TcpListener::from_std(socket) else { continue };
-        let (current, sweeper) = (Arc::clone(&current), Arc::clone(&sweeper));
-        tokio::spawn(listen::serve(current, position, listener, sweeper, stop.clone()));
-    }
-    let (swept, clock) = (Arc::clone(&current), Arc::clone(&current.gate().clock));
-    tokio::spawn(async move { sweeper.run(&clock, || swept.gate().snapshot.patience).await });
-    let ticking = Arc::clone(&current);
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            interval.tick().await;
-            ticking.gate().pools.tick();
-        }
-    });
-    let flushed = Arc::clone(&current);
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Duration::from_millis(200));
-        loop {
-            interval.tick().await;
-            flushed.gate().log.flush();
-        }
-    });
-    while stop.changed().await.is_ok() {}
-    current.gate().log.flush();
 }

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 
 use super::{operation_of, reason_of};
 use crate::{
-    access_log::Record, body::Outbound, canonical::Canonical, gate::Gate, held::Hold, refusal::Refusal, route::Route,
+    body::Outbound, canonical::Canonical, gate::Gate, held::Hold, record::Record, refusal::Refusal, route::Route,
     upstream::PooledBody,
 };
 

@@ -15,12 +15,12 @@ pub(crate) use answer::Expected;
 use coding::Coding;
 
 use crate::{
-    access_log::Record,
     authenticate::Identified,
     body::Inbound,
     canonical::Canonical,
     gate::Gate,
     held::Hold,
+    record::Record,
     refusal::{Reason, Refusal},
     watch::unix_now,
     whole::{self, Within},

@@ -22,10 +22,10 @@ pub(crate) use fields::{State, retry_after};
 pub(crate) use rules::Rules;
 
 use crate::{
-    access_log::Record,
     authenticate::Identified,
     gate::Gate,
     listen::Peer,
+    record::Record,
     refusal::{Refusal, Spent},
     upstream::ConnectorError,
 };

@@ -12,7 +12,6 @@ use config::Config;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::{
-    access_log::Record,
     authenticate::{self, CertificateHolder, Identified},
     authorize::{Authorized, authorize},
     body::{Inbound, Outbound},
@@ -20,11 +19,13 @@ use crate::{
     dress::{Exposure, dress},
     gate::{Current, Gate},
     listen::{Census, Peer},
+    plan::idle_gate,
     policies::Note,
+    record::Record,
     refusal::Refusal,
     route::Routed,
     sources::Sources,
-    start::{StartError, idle_gate},
+    start::StartError,
     watch::Pulse,
 };
 
