@@ -164,6 +164,8 @@ fn every_answer_is_dressed_and_gives_nothing_away() {
             assert_eq!(answer.head.matches(&format!("{name}:")).count(), 1, "{name} is doubled");
         }
         assert!(answer.field("permissions-policy").is_some());
+        assert_eq!(answer.head.matches("x-request-id:").count(), 1, "{}", answer.head);
+        assert!(answer.field("x-request-id").unwrap().len() == 32, "the origin's own is no request's id");
         assert!(answer.field("server").is_none() && answer.field("x-powered-by").is_none(), "{}", answer.head);
     }
     let [private, refused, public, _, unread] = &answers;
@@ -171,6 +173,32 @@ fn every_answer_is_dressed_and_gives_nothing_away() {
     assert_eq!(private.field("cache-control"), Some("no-store"));
     assert_eq!(refused.field("cache-control"), Some("no-store"));
     assert_eq!(public.field("cache-control"), None);
+}
+
+#[test]
+fn an_answer_has_the_same_fields_over_both_versions_of_http() {
+    let gate = Gate::start();
+    let fields = |flag: &str| {
+        let heads = gate.folder.path().join("heads");
+        assert_eq!(curl(&gate, "/open", &[flag, "--dump-header", heads.to_str().unwrap()]).0, 200);
+        let head = fs::read_to_string(heads).unwrap();
+        let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        let mut fields: Vec<(String, String)> =
+            fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        for (name, value) in &mut fields {
+            match name.as_str() {
+                "x-request-id" => assert_eq!(std::mem::take(value).len(), 32),
+                "date" => value.clear(),
+                _ => {}
+            }
+        }
+        fields.sort();
+        fields
+    };
+    let over_http1 = fields("--http1.1");
+    assert_eq!(over_http1, fields("--http2"));
+    assert!(over_http1.iter().is_sorted_by(|(one, _), (other, _)| one < other), "{over_http1:?}");
+    assert!(over_http1.iter().any(|(name, _)| name == "x-request-id"));
 }
 
 #[test]

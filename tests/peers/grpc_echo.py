@@ -16,8 +16,16 @@ def refuse(request, context):
     context.abort(grpc.StatusCode.FAILED_PRECONDITION, "refused as asked")
 
 
+def echo(request, context):
+    told = dict(context.invocation_metadata())
+    for name, value in (("x-forwarded-host", "localhost"), ("x-forwarded-proto", "https"), ("x-forwarded-for", "127.0.0.1")):
+        assert told[name] == value, told
+    assert len(told["x-request-id"]) == 32 and "x-api-key" not in told, told
+    return request
+
+
 HANDLERS = {
-    "Unary": grpc.unary_unary_rpc_method_handler(lambda request, context: request),
+    "Unary": grpc.unary_unary_rpc_method_handler(echo),
     "Refused": grpc.unary_unary_rpc_method_handler(refuse),
     "Split": grpc.unary_stream_rpc_method_handler(lambda request, context: (request[at : at + 1] for at in range(len(request)))),
     "Join": grpc.stream_unary_rpc_method_handler(lambda requests, context: b"".join(requests)),

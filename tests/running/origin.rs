@@ -8,7 +8,7 @@ use std::{
 };
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: origin/1\r\nX-Powered-By: rust\r\nX-Frame-Options: SAMEORIGIN\r\n\
-    Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}";
+    X-Request-Id: of-the-origin\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}";
 
 /// Bytes that are kept; later ones are only counted.
 const KEPT: usize = 1 << 20;

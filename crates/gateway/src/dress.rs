@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use config::{Access, Serves};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
-use crate::{authorize::Authorized, body::Outbound};
+use crate::{authorize::Authorized, body::Outbound, request_id::X_REQUEST_ID};
 
 /// Whether an answer may be kept by caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +101,9 @@ pub(crate) fn dress(response: &mut Response<Outbound>, exposure: Exposure) {
     let headers = response.headers_mut();
     let is_stricter = headers.get(header::STRICT_TRANSPORT_SECURITY).is_some_and(is_stricter_transport);
     let is_common = exposure != Exposure::Resident && !is_stricter;
-    // Of ids, there is the gateway's alone.
-    remove(headers, |name| discloses(name) || name == "x-request-id" || is_common && is_security(name));
+    // The request's id is the gateway's, written beside the table; an upstream's own would be a second one.
+    let is_replaced = |name: &str| name == X_REQUEST_ID.as_str() || is_common && is_security(name);
+    remove(headers, |name| discloses(name) || is_replaced(name));
     if !is_common {
         headers.reserve(SECURITY_COUNT);
         for (name, value) in &SECURITY {

@@ -41,6 +41,7 @@ pub(crate) struct Lasting {
 }
 
 impl Lasting {
+    /// Of a worker that starts.
     pub(crate) fn new(walks: &Arc<Walks>) -> Result<Self, StartError> {
         Ok(Self {
             ids: Arc::new(RequestIds::new().map_err(|_| StartError::Randomness)?),
@@ -53,6 +54,7 @@ impl Lasting {
         })
     }
 
+    /// Of the worker that has this gate.
     pub(crate) fn of(gate: &Gate) -> Self {
         Self {
             ids: Arc::clone(&gate.ids),
@@ -73,6 +75,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Makes a configuration ready. What of `before` it does not change goes on.
     pub(crate) fn new(
         config: Config,
         sources: Sources,

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, num::NonZero, sync::Arc, thread::JoinHandle, time::Du
 
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{gate::Current, listen, start::StartError};
+use crate::{
+    gate::{Current, Gate},
+    listen,
+    start::StartError,
+};
 
 /// How many workers there are: as configured, or one for each processor.
 pub(crate) fn worker_count(configured: Option<usize>) -> NonZero<usize> {
@@ -28,6 +32,7 @@ pub(crate) fn bind_all(
     addresses.iter_mut().map(bound).collect()
 }
 
+/// Starts a worker; its thread ends once the other end of `stop` is dropped.
 pub(crate) fn start_worker(
     number: usize,
     current: Arc<Current>,
@@ -50,22 +55,20 @@ async fn work(current: Arc<Current>, sockets: Vec<std::net::TcpListener>, mut st
     }
     let (swept, clock) = (Arc::clone(&current), Arc::clone(&current.gate().clock));
     tokio::spawn(async move { sweeper.run(&clock, || swept.gate().snapshot.patience).await });
-    let ticking = Arc::clone(&current);
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            interval.tick().await;
-            ticking.gate().pools.tick();
-        }
-    });
-    let flushed = Arc::clone(&current);
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(Duration::from_millis(200));
-        loop {
-            interval.tick().await;
-            flushed.gate().log.flush();
-        }
-    });
+    every(Duration::from_secs(1), &current, |gate| gate.pools.tick());
+    every(Duration::from_millis(200), &current, |gate| gate.log.flush());
     while stop.changed().await.is_ok() {}
     current.gate().log.flush();
+}
+
+/// Does something with the gate that is in force then, again and again, for as long as the worker's runtime is there.
+fn every(period: Duration, current: &Arc<Current>, act: impl Fn(&Gate) + Send + 'static) {
+    let current = Arc::clone(current);
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(period);
+        loop {
+            interval.tick().await;
+            act(&current.gate());
+        }
+    });
 }

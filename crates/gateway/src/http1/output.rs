@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use http::HeaderName;
 use tokio::io::AsyncWrite;
 
 use super::IDLE_ROOM;
@@ -29,6 +30,11 @@ impl Output {
         for piece in pieces {
             self.lines.extend_from_slice(piece);
         }
+    }
+
+    /// Adds the line of a field.
+    pub(crate) fn field(&mut self, name: &HeaderName, value: &[u8]) {
+        self.line(&[name.as_str().as_bytes(), b": ", value, b"\r\n"]);
     }
 
     /// Adds data. What is small joins the lines before it: one piece is less work to send than two, for the system and for
@@ -128,7 +134,7 @@ impl Output {
 mod tests {
     use std::future::poll_fn;
 
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, DuplexStream};
 
     use super::*;
 
@@ -142,16 +148,34 @@ mod tests {
                 all
             });
             let mut output = Output::default();
-            output.chunk(Bytes::from_static(b"hello"));
-            while !output.is_empty() {
-                poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
+            let large = vec![b'x'; JOINED + 1];
+            for chunk in [Bytes::from_static(b"hello"), Bytes::from(large.clone())] {
+                output.chunk(chunk);
+                write(&mut output, &mut near).await;
             }
             output.last_chunk();
-            while !output.is_empty() {
-                poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
-            }
+            write(&mut output, &mut near).await;
             drop(near);
-            assert_eq!(reader.await.unwrap(), b"5\r\nhello\r\n0\r\n\r\n", "{room}");
+            let expected = [&b"5\r\nhello\r\n801\r\n"[..], &large, b"\r\n0\r\n\r\n"].concat();
+            assert_eq!(reader.await.unwrap(), expected, "{room}");
         }
+    }
+
+    async fn write(output: &mut Output, stream: &mut DuplexStream) {
+        while !output.is_empty() {
+            poll_fn(|cx| output.poll_write(stream, cx)).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_however_small_its_pieces() {
+        let mut output = Output::default();
+        let mut pieces = Vec::new();
+        while output.takes_data() {
+            output.data(Bytes::from_static(b"0123456789"));
+            pieces.extend_from_slice(b"0123456789");
+            assert!(pieces.len() <= JOINED + 10, "{} bytes", pieces.len());
+        }
+        assert_eq!(output.into_bytes(), pieces);
     }
 }

@@ -79,7 +79,7 @@ struct Contract<'a> {
 }
 
 impl Record {
-    /// Counts paths that no route names, and objects of others.
+    /// Counts paths that no route names and objects of others, and raises the alarm.
     pub(super) fn observe(&self, at: f64, status: u16) {
         let Some(route) = &self.route else { return };
         if let (true, None, Some(path)) = (route.paths.open, self.code, &self.path) {
@@ -103,6 +103,7 @@ impl Record {
         }
     }
 
+    /// Writes its line, if the log is kept.
     pub(super) fn log(&self, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
         if !self.gate.log.is_kept() {
             return;

@@ -33,10 +33,11 @@ impl Forwarded {
     /// Writes the lines of HTTP/1.1, Host first (RFC 9110 §7.2).
     pub(super) fn write(&self, output: &mut Output) {
         let host = self.host.as_str().as_bytes();
-        output.line(&[b"host: ", host, b"\r\nx-forwarded-host: ", host]);
-        output.line(&[b"\r\nx-forwarded-for: ", self.addresses.as_bytes()]);
-        output.line(&[b"\r\nx-forwarded-proto: ", self.scheme().as_bytes()]);
-        output.line(&[b"\r\nx-request-id: ", self.request_id.as_bytes(), b"\r\n"]);
+        output.field(&header::HOST, host);
+        output.field(&FORWARDED_HOST, host);
+        output.field(&FORWARDED_FOR, self.addresses.as_bytes());
+        output.field(&FORWARDED_PROTO, self.scheme().as_bytes());
+        output.field(&X_REQUEST_ID, self.request_id.as_bytes());
     }
 
     /// Puts them into the table of a request over HTTP/2, which has its host in the target.
@@ -48,5 +49,24 @@ impl Forwarded {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(self.scheme()));
         headers.insert(X_REQUEST_ID, self.request_id.header_value());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::upstream::example::forwarded;
+
+    #[test]
+    fn both_versions_tell_the_same_but_for_the_host_that_one_has_in_its_target() {
+        let forwarded = forwarded();
+        let (mut output, mut table) = (Output::default(), HeaderMap::new());
+        forwarded.write(&mut output);
+        table.insert(header::HOST, HeaderValue::from_static("as-the-client-wrote-it"));
+        forwarded.spell_out(&mut table).unwrap();
+        let spelled = table.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let spelled: Vec<String> = std::iter::once("host: orders.invalid".into()).chain(spelled).collect();
+        assert_eq!(std::str::from_utf8(output.lines()).unwrap().lines().collect::<Vec<_>>(), spelled);
     }
 }

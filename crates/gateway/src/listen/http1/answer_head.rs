@@ -6,7 +6,7 @@ use http_body::SizeHint;
 use crate::{
     dress::Security,
     http1::{Connection, Output, length as number},
-    request_id::RequestId,
+    request_id::{RequestId, X_REQUEST_ID},
     watch::Date,
 };
 
@@ -59,7 +59,7 @@ pub(super) fn write(
     output.line(&[status.canonical_reason().unwrap_or_default().as_bytes(), b"\r\n"]);
     for (name, value) in headers {
         if !is_written_here(name, status) {
-            output.line(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+            output.field(name, value.as_bytes());
         }
     }
     match length {
@@ -78,7 +78,7 @@ pub(super) fn write(
         output.line(&[b"date: ", more.date.as_slice(), b"\r\n"]);
     }
     if let Some(id) = &more.request_id {
-        output.line(&[b"x-request-id: ", id.as_bytes(), b"\r\n"]);
+        output.field(&X_REQUEST_ID, id.as_bytes());
     }
     output.line(&[more.security.lines(), b"\r\n"]);
     (following, is_kept)

@@ -34,7 +34,7 @@ pub(super) fn write(
     for (name, value) in request.headers() {
         // HTTP/1 would have to list TE in Connection; trailers of its answers end here anyway.
         if *name != header::TE && (forwarded.is_none() || *name != header::HOST) {
-            output.line(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
+            output.field(name, value.as_bytes());
         }
     }
     let declared = request.headers().contains_key(header::CONTENT_LENGTH);
