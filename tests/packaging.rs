@@ -29,6 +29,24 @@ fn systemd_rates_the_exposure_at_most_1_5() {
     assert!(!analyze("--threshold=1").status.success());
 }
 
+/// In another folder the product would be another binary, which nobody could compare with this one.
+/// `cargo xtask reproduce` compares two whole ones.
+#[test]
+fn the_compiler_is_told_a_name_for_generated_sources_that_is_the_same_in_every_folder() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/.cargo");
+    let config = std::fs::read_to_string(format!("{root}/config.toml")).unwrap();
+    assert!(config.contains("rustc-wrapper = \".cargo/rustc\""), "{config}");
+    let told = |folder: Option<&str>| {
+        let mut compiler = Command::new(format!("{root}/rustc"));
+        compiler.args(["printf", "%s\n", "an argument"]).env_remove("OUT_DIR").env("CARGO_PKG_NAME", "grammar");
+        let output = folder.into_iter().fold(&mut compiler, |it, folder| it.env("OUT_DIR", folder)).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(told(None), "an argument\n");
+    assert_eq!(told(Some("/some folder")), "an argument\n--remap-path-prefix=/some folder=generated/grammar\n");
+}
+
 #[test]
 fn the_unit_restricts_what_the_rating_counts_on() {
     assert_restrictions();
