@@ -54,13 +54,20 @@ impl Log {
 
     /// Adds a line.
     pub(crate) fn write(&self, line: &impl Serialize) {
+        self.append(|buffer| {
+            if serde_json::to_writer(&mut *buffer, line).is_ok() {
+                buffer.push(b'\n');
+            }
+        });
+    }
+
+    /// Has a line written at the end of what has gathered, if the log is kept.
+    pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>)) {
         if !self.is_kept() {
             return;
         }
         let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
-        if serde_json::to_writer(&mut *buffer, line).is_ok() {
-            buffer.push(b'\n');
-        }
+        write(&mut buffer);
         if buffer.len() >= BUFFER_BYTES {
             self.hand_over(&mut buffer);
         }

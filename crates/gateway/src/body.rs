@@ -26,7 +26,6 @@ use crate::{
     dress::Security,
     listen::Pull,
     record::Record,
-    request_id::RequestId,
     upstream::{Broken, PooledBody},
 };
 
@@ -325,9 +324,9 @@ impl Outbound {
         self.record = Some(record);
     }
 
-    /// The id of the request that it answers.
-    pub(crate) fn request_id(&self) -> Option<RequestId> {
-        self.record.as_ref().map(|record| record.request_id)
+    /// What is known of the request that it answers, of which some is told in fields beside the answer's table.
+    pub(crate) fn told(&self) -> Option<&Record> {
+        self.record.as_deref()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use crate::{
-    authenticate::Identity,
+    authenticate::{Identity, X_API_KEY},
     authorize::Authorized,
     body::{BodyFault, Outbound},
     canonical::{Canonical, strip_for_upstream},
@@ -18,14 +18,9 @@ use crate::{
     refusal::Refusal,
     route::Route,
     tunnel::{self, Guest, Wish},
-    upstream::{Errand, FORWARDED_FOR, Forwarded, PooledBody, Pools, SendError, Sender},
+    upstream::{Errand, FORWARDED_FOR, Forwarded, Introduction, PooledBody, Pools, SendError, Sender},
     watch::unix_now,
 };
-
-const IDENTITY: HeaderName = HeaderName::from_static("portcullis-identity");
-const SUBJECT: HeaderName = HeaderName::from_static("portcullis-subject");
-const SCOPE: HeaderName = HeaderName::from_static("portcullis-scope");
-const METHOD: HeaderName = HeaderName::from_static("portcullis-authentication");
 
 /// Forwards a request (502, 504). Takes nothing but an `Authorized` one.
 pub(crate) async fn forward(
@@ -138,6 +133,7 @@ fn errand(
         addresses: addresses(gate, peer, &headers)?,
         secure: peer.secure,
         request_id: record.request_id,
+        caller: introduction(gate, route, identity)?,
     };
     let takes_trailers = tunnel::lists(&headers, &header::TE, "trailers");
     strip_for_upstream(&mut headers, record.place.is_some() || gate.snapshot.continues_trace(peer));
@@ -148,15 +144,9 @@ fn errand(
     if let Some(place) = &record.place {
         place.add_fields(&mut headers);
     }
-    if let Identity::Known(caller) = identity {
-        // The credential stays here: the upstream gets a proof that it cannot use against this gateway.
+    if matches!(identity, Identity::Known(_)) {
         headers.remove(header::AUTHORIZATION);
-        headers.remove("x-api-key");
-        let told = caller.told.as_ref().ok_or(Refusal::BadToken("subject_not_printable"))?;
-        headers.insert(IDENTITY, gate.snapshot.identity.assertion(caller, route, unix_now()).ok_or(Refusal::Internal)?);
-        headers.insert(SUBJECT, told.subject.clone());
-        headers.insert(SCOPE, told.scopes.clone());
-        headers.insert(METHOD, HeaderValue::from_static(caller.method));
+        headers.remove(X_API_KEY);
     }
     // A call of gRPC may wait as long as it likes between messages; the limit for idle streams still ends it.
     let is_call =
@@ -168,6 +158,15 @@ fn errand(
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
     Ok(Errand::new(request, forwarded, key, client))
+}
+
+/// What the upstream is told of the caller.
+fn introduction(gate: &Gate, route: &Route, identity: &Identity) -> Result<Option<Introduction>, Refusal> {
+    let Identity::Known(caller) = identity else { return Ok(None) };
+    let told = caller.told.as_ref().ok_or(Refusal::BadToken("subject_not_printable"))?;
+    let identity = gate.snapshot.identity.assertion(caller, route, unix_now()).ok_or(Refusal::Internal)?;
+    let (subject, scopes) = (told.subject.clone(), told.scopes.clone());
+    Ok(Some(Introduction { identity, subject, scopes, method: caller.method }))
 }
 
 /// The client's address, after those that a trusted proxy vouches for.

@@ -304,7 +304,7 @@ impl Refusal {
             }
             Self::RateLimited(spent) => {
                 limit::retry_after(headers, spent.wait);
-                spent.state.clone().add_fields(headers);
+                spent.state.spell_out(headers);
             }
             Self::TooManyFailures { wait } => limit::retry_after(headers, *wait),
             Self::Banned { wait } => {

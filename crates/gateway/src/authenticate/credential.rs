@@ -1,8 +1,11 @@
 //! The credential that a request carries; never more than one.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::refusal::Refusal;
+
+/// The field of an API key.
+pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A credential, not yet proved.
 pub(super) enum Credential<'r> {
@@ -26,7 +29,7 @@ pub(super) enum Scheme {
 impl<'r> Credential<'r> {
     /// Reads X-API-Key and Authorization. Both at once are refused (400).
     pub(super) fn presented(headers: &'r HeaderMap, key_prefix: &str) -> Result<Option<Self>, Refusal> {
-        match (headers.get("x-api-key"), headers.get(header::AUTHORIZATION)) {
+        match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
             (Some(_), Some(_)) => Err(Refusal::TwoCredentials),
             (Some(key), None) => Ok(Some(key.to_str().map_or(Self::Unsupported, Self::ApiKey))),
             (None, Some(value)) => {

@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use client_certificate::{CertificateHolder, identify as identify_certificate};
 pub(crate) use confirmation::LogIn;
+pub(crate) use credential::X_API_KEY;
 pub(crate) use possession::{DPOP_NONCE, add_challenge};
 pub(crate) use proofs::Proofs;
 pub(crate) use verified::Verified;

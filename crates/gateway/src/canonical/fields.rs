@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::{gate::Limits, refusal::Refusal};
+use crate::{authenticate::X_API_KEY, gate::Limits, refusal::Refusal};
 
 /// Fields that decide over a request, so that two of them would be two requests in one: some servers take the first,
 /// some the last, some refuse both. But for the lists of conditions, RFC 9110 has one value for each.
@@ -13,7 +13,7 @@ static SINGLE: [HeaderName; 17] = [
     header::CONTENT_TYPE,
     // Whether the body follows.
     header::EXPECT,
-    HeaderName::from_static("x-api-key"),
+    X_API_KEY,
     // RFC 9449 §4.3, item 1.
     HeaderName::from_static("dpop"),
     // Whether there is an answer, and which part of it.

@@ -1,10 +1,10 @@
 //! `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): structured fields (RFC 9651) that tell a caller
 //! the limits of what was asked for, and how the closest one stands.
 
-use std::fmt::Write;
-
 use config::{Limit, Measure, QuotaPeriod};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::http1::Output;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -24,18 +24,44 @@ impl State {
         &self.name
     }
 
-    /// Adds the fields; what an upstream says of limits of its own is replaced.
-    pub(crate) fn add_fields(self, headers: &mut HeaderMap) {
-        let mut text = String::with_capacity(self.name.len() + 32);
-        // Writing to a string cannot fail; names hold nothing that a string must escape.
-        let _ = write!(text, "\"{}\";r={}", self.name, self.remaining);
-        if self.resets_in > 0 {
-            let _ = write!(text, ";t={}", seconds(self.resets_in));
+    /// Takes away what an upstream says of limits of its own, where these are told.
+    pub(crate) fn replace(&self, headers: &mut HeaderMap) {
+        let is_told = |name: &HeaderName| self.policy.is_some() && (*name == RATE_LIMIT || *name == POLICY);
+        if headers.keys().any(is_told) {
+            headers.remove(RATE_LIMIT);
+            headers.remove(POLICY);
         }
-        if let (Some(policy), Ok(state)) = (self.policy, HeaderValue::try_from(text)) {
-            headers.insert(POLICY, policy);
+    }
+
+    /// Writes the lines of HTTP/1.1.
+    pub(crate) fn write(&self, output: &mut Output) {
+        if let Some(policy) = &self.policy {
+            output.field(&POLICY, policy.as_bytes());
+            output.field(&RATE_LIMIT, &self.value());
+        }
+    }
+
+    /// Puts them into a table.
+    pub(crate) fn spell_out(&self, headers: &mut HeaderMap) {
+        if let (Some(policy), Ok(state)) = (&self.policy, HeaderValue::try_from(self.value())) {
+            headers.insert(POLICY, policy.clone());
             headers.insert(RATE_LIMIT, state);
         }
+    }
+
+    /// Names hold nothing that a string of structured fields must escape.
+    fn value(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.name.len() + 48);
+        let mut number = itoa::Buffer::new();
+        text.push(b'"');
+        text.extend_from_slice(self.name.as_bytes());
+        text.extend_from_slice(b"\";r=");
+        text.extend_from_slice(number.format(self.remaining).as_bytes());
+        if self.resets_in > 0 {
+            text.extend_from_slice(b";t=");
+            text.extend_from_slice(number.format(seconds(self.resets_in)).as_bytes());
+        }
+        text
     }
 }
 
@@ -67,6 +93,7 @@ fn item(limit: &Limit) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Duration;
 
@@ -85,10 +112,17 @@ mod tests {
             limit("at-once", Measure::Concurrency(4)),
         ];
         let state = State { policy: policy(all.iter()), name: "month".into(), remaining: 3, resets_in: 1_000_000_001 };
-        let mut headers = HeaderMap::new();
-        state.add_fields(&mut headers);
+        let (mut headers, mut output) = (HeaderMap::new(), Output::default());
+        headers.append(POLICY, HeaderValue::from_static("the upstream's"));
+        headers.append(RATE_LIMIT, HeaderValue::from_static("the upstream's"));
+        state.replace(&mut headers);
+        assert!(headers.is_empty(), "they would be written twice");
+        state.spell_out(&mut headers);
         let told = "\"client/minute\";q=100;w=60, \"month\";q=5;w=2678400, \"at-once\";q=4;qu=\"concurrent-requests\"";
         assert_eq!(headers[POLICY], told);
         assert_eq!(headers[RATE_LIMIT], "\"month\";r=3;t=2");
+        state.write(&mut output);
+        let lines = format!("ratelimit-policy: {told}\r\nratelimit: \"month\";r=3;t=2\r\n");
+        assert_eq!(std::str::from_utf8(output.lines()).unwrap(), lines);
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
@@ -28,7 +28,6 @@ use crate::{
     body::Received,
     dress::spell_out,
     pipeline,
-    request_id::X_REQUEST_ID,
     stream::{Begun, Watched},
     watch::Pulse,
 };
@@ -122,10 +121,11 @@ where
         async {
             let mut answer = answer.await?;
             spell_out(&mut answer);
-            if let Some(id) = answer.body().request_id() {
-                answer.headers_mut().insert(X_REQUEST_ID, id.header_value());
+            let (mut parts, body) = answer.into_parts();
+            if let Some(record) = body.told() {
+                record.spell_out(&mut parts.headers);
             }
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(Response::from_parts(parts, body))
         }
     });
     let connection = http2::Builder::new(TokioExecutor::new())

@@ -1,52 +1,10 @@
 //! A request as the access log tells of it, and what else it is counted for when it has ended.
 
-use std::net::IpAddr;
-
 use contract::Difference;
 use serde::Serialize;
 
-use super::Record;
+use super::{Record, line::Line};
 use crate::{metrics, refusal::Reason};
-
-/// A line of the log.
-#[derive(Serialize)]
-struct Line<'a> {
-    ts: f64,
-    request_id: &'a str,
-    client: IpAddr,
-    method: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    api: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    route: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    authentication: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credential: Option<&'a str>,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    policies: Option<Vec<&'a str>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    faults: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shadow: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    retried: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contract: Option<Contract<'a>>,
-    sent: u64,
-    duration_us: u64,
-}
 
 /// The alarm that a caller goes through the objects of others.
 #[derive(Serialize)]
@@ -105,37 +63,50 @@ impl Record {
 
     /// Writes its line, if the log is kept.
     pub(super) fn log(&self, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
-        if !self.gate.log.is_kept() {
-            return;
+        self.gate.log.append(|buffer| self.write_line(Line::begin(buffer), at, status, micros, reason));
+    }
+
+    fn write_line(&self, mut line: Line<'_>, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
+        line.member("ts", at);
+        line.text("request_id", self.request_id.as_str());
+        line.text("client", self.peer.address_value.to_str().ok());
+        line.text("method", self.method.as_str());
+        line.text("host", self.host.as_deref());
+        line.text("path", self.path.as_deref());
+        if let Some(route) = &self.route {
+            line.text("api", route.api.as_str());
+            line.text("route", route.rule.name.as_str());
         }
-        let caller = self.caller.as_deref();
-        self.gate.log.write(&Line {
-            ts: at,
-            request_id: self.request_id.as_str(),
-            client: self.peer.address.ip(),
-            method: self.method.as_str(),
-            host: self.host.as_deref(),
-            path: self.path.as_deref(),
-            api: self.route.as_ref().map(|route| route.api.as_str()),
-            route: self.route.as_ref().map(|route| route.rule.name.as_str()),
-            authentication: caller.map(|caller| caller.method),
-            subject: caller.map(|caller| caller.subject.as_str()),
-            credential: caller.map(|caller| caller.credential.as_str()),
-            status,
-            code: self.code,
-            reason: reason.map(Reason::as_str),
-            policies: self.judged.as_ref().map(|judged| judged.decision.ids().collect()),
-            faults: self.judged.iter().flat_map(|judged| &judged.decision.faults).map(ToString::to_string).collect(),
-            shadow: self.judged.as_ref().and_then(|judged| judged.shadow_text()),
-            retried: self.retried,
-            contract: self.noted.as_deref().filter(|noted| noted.is_something()).map(|noted| Contract {
-                reason: noted.reason,
-                request: &noted.request,
-                answer: &noted.answer,
-                removed: Some(noted.removed).filter(|removed| *removed > 0),
-            }),
-            sent: self.sent,
-            duration_us: micros,
-        });
+        if let Some(caller) = &self.caller {
+            line.text("authentication", caller.method);
+            line.text("subject", caller.subject.as_str());
+            line.text("credential", caller.credential.as_str());
+        }
+        line.number("status", status.into());
+        line.text("code", self.code);
+        line.text("reason", reason.map(Reason::as_str));
+        if let Some(judged) = &self.judged {
+            line.member("policies", judged.decision.ids().collect::<Vec<_>>());
+            if !judged.decision.faults.is_empty() {
+                line.member("faults", judged.decision.faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+            }
+            line.text("shadow", judged.shadow_text().as_deref());
+        }
+        if self.retried {
+            line.member("retried", true);
+        }
+        if let Some(noted) = self.noted.as_deref().filter(|noted| noted.is_something()) {
+            line.member(
+                "contract",
+                Contract {
+                    reason: noted.reason,
+                    request: &noted.request,
+                    answer: &noted.answer,
+                    removed: Some(noted.removed).filter(|removed| *removed > 0),
+                },
+            );
+        }
+        line.number("sent", self.sent);
+        line.number("duration_us", micros);
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of a request, from its first stage until its answer has ended.
 
+mod line;
 mod lines;
 
 use std::{
@@ -15,13 +16,14 @@ use crate::{
     canonical::Canonical,
     contract::Noted,
     gate::Gate,
+    http1::Output,
     limit::{Places, State},
     listen::Peer,
     metrics::Observation,
     policies::Note,
     recent::{Ended, Marks, Stage, Story},
     refusal::{Reason, Refusal},
-    request_id::RequestId,
+    request_id::{RequestId, X_REQUEST_ID},
     route::{Route, Routed},
     traces::Place,
 };
@@ -42,7 +44,7 @@ pub(crate) struct Record {
     status: Option<StatusCode>,
     code: Option<&'static str>,
     reason: Option<Reason>,
-    /// What its answer says of limits.
+    /// What its answer says of limits, beside its table of fields.
     pub(crate) limit: Option<State>,
     /// Places that it takes until it has ended.
     pub(crate) places: Option<Places>,
@@ -167,11 +169,27 @@ impl Record {
         self.sent = self.sent.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
 
+    /// Writes what an answer tells of its request, as lines of HTTP/1.1.
+    pub(crate) fn write_fields(&self, output: &mut Output) {
+        output.field(&X_REQUEST_ID, self.request_id.as_bytes());
+        if let Some(limit) = &self.limit {
+            limit.write(output);
+        }
+    }
+
+    /// Puts the same into a table.
+    pub(crate) fn spell_out(&self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID, self.request_id.header_value());
+        if let Some(limit) = &self.limit {
+            limit.spell_out(headers);
+        }
+    }
+
     /// Ties the record to its answer.
     pub(crate) fn attach(mut self: Box<Self>, response: &mut Response<Outbound>) {
         self.status = Some(response.status());
-        if let Some(limit) = self.limit.take() {
-            limit.add_fields(response.headers_mut());
+        if let Some(limit) = &self.limit {
+            limit.replace(response.headers_mut());
         }
         if let Some(nonce) = self.nonce.take() {
             response.headers_mut().insert(DPOP_NONCE, nonce);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use config::{Balance, Ejection, EjectionRules, Upstream, UpstreamProtocol};
 use http::HeaderValue;
 
-use super::Forwarded;
+use super::{Forwarded, Introduction};
 use crate::{canonical::Host, request_id::RequestIds};
 
 /// One without servers, of which a test changes what it is about.
@@ -40,5 +40,11 @@ pub(super) fn forwarded() -> Forwarded {
         addresses: HeaderValue::from_static("192.0.2.1"),
         secure: true,
         request_id: RequestIds::new().unwrap().next(),
+        caller: Some(Introduction {
+            identity: HeaderValue::from_static("a.b.c"),
+            subject: HeaderValue::from_static("somebody"),
+            scopes: HeaderValue::from_static("orders:read orders:write"),
+            method: "jwt",
+        }),
     }
 }

@@ -13,6 +13,22 @@ pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarde
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// What tells an upstream who the caller is. No client's field of such a name gets there.
+const IDENTITY: HeaderName = HeaderName::from_static("portcullis-identity");
+const SUBJECT: HeaderName = HeaderName::from_static("portcullis-subject");
+const SCOPE: HeaderName = HeaderName::from_static("portcullis-scope");
+const METHOD: HeaderName = HeaderName::from_static("portcullis-authentication");
+
+/// A caller who is known, in place of the credential, which stays here: the upstream gets a proof that it cannot use
+/// against this gateway.
+pub(crate) struct Introduction {
+    /// The identity token.
+    pub(crate) identity: HeaderValue,
+    pub(crate) subject: HeaderValue,
+    pub(crate) scopes: HeaderValue,
+    pub(crate) method: &'static str,
+}
+
 /// Fields that every request has, beside its table of the client's: HTTP/1.1 writes them as they are, without a place in
 /// a table for each.
 pub(crate) struct Forwarded {
@@ -23,6 +39,8 @@ pub(crate) struct Forwarded {
     /// Whether the client came over TLS.
     pub(crate) secure: bool,
     pub(crate) request_id: RequestId,
+    /// Nothing on a public route.
+    pub(crate) caller: Option<Introduction>,
 }
 
 impl Forwarded {
@@ -38,6 +56,12 @@ impl Forwarded {
         output.field(&FORWARDED_FOR, self.addresses.as_bytes());
         output.field(&FORWARDED_PROTO, self.scheme().as_bytes());
         output.field(&X_REQUEST_ID, self.request_id.as_bytes());
+        if let Some(caller) = &self.caller {
+            output.field(&IDENTITY, caller.identity.as_bytes());
+            output.field(&SUBJECT, caller.subject.as_bytes());
+            output.field(&SCOPE, caller.scopes.as_bytes());
+            output.field(&METHOD, caller.method.as_bytes());
+        }
     }
 
     /// Puts them into the table of a request over HTTP/2, which has its host in the target.
@@ -48,6 +72,12 @@ impl Forwarded {
         headers.insert(FORWARDED_FOR, self.addresses.clone());
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(self.scheme()));
         headers.insert(X_REQUEST_ID, self.request_id.header_value());
+        if let Some(caller) = &self.caller {
+            headers.insert(IDENTITY, caller.identity.clone());
+            headers.insert(SUBJECT, caller.subject.clone());
+            headers.insert(SCOPE, caller.scopes.clone());
+            headers.insert(METHOD, HeaderValue::from_static(caller.method));
+        }
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ pub(crate) use body::PooledBody;
 pub(crate) use connect::{ConnectorError, client_config};
 pub(crate) use errand::Errand;
 pub(crate) use fleet::Fleet;
-pub(crate) use forwarded::{FORWARDED_FOR, Forwarded};
+pub(crate) use forwarded::{FORWARDED_FOR, Forwarded, Introduction};
 pub(crate) use http1::Broken;
 use pool::Pool;
 

@@ -6,7 +6,7 @@ use http_body::SizeHint;
 use crate::{
     dress::Security,
     http1::{Connection, Output, length as number},
-    request_id::{RequestId, X_REQUEST_ID},
+    record::Record,
     watch::Date,
 };
 
@@ -25,10 +25,9 @@ impl Asked {
 }
 
 /// Fields that are not in an answer's table.
-#[derive(Debug)]
-pub(super) struct More {
+pub(super) struct More<'r> {
     pub(super) security: Security,
-    pub(super) request_id: Option<RequestId>,
+    pub(super) record: Option<&'r Record>,
     pub(super) date: Date,
 }
 
@@ -49,7 +48,7 @@ pub(super) fn write(
     headers: &HeaderMap,
     hint: &SizeHint,
     asked: &Asked,
-    more: &More,
+    more: &More<'_>,
     output: &mut Output,
 ) -> (Following, bool) {
     let said = Said::by(headers);
@@ -63,7 +62,7 @@ pub(super) fn write(
         }
     }
     match length {
-        Some(length) => output.line(&[b"content-length: ", length.to_string().as_bytes(), b"\r\n"]),
+        Some(length) => output.line(&[b"content-length: ", itoa::Buffer::new().format(length).as_bytes(), b"\r\n"]),
         None if following == Following::Chunked => output.line(&[b"transfer-encoding: chunked\r\n"]),
         None => {}
     }
@@ -77,8 +76,8 @@ pub(super) fn write(
     if !said.dated {
         output.line(&[b"date: ", more.date.as_slice(), b"\r\n"]);
     }
-    if let Some(id) = &more.request_id {
-        output.field(&X_REQUEST_ID, id.as_bytes());
+    if let Some(record) = more.record {
+        record.write_fields(output);
     }
     output.line(&[more.security.lines(), b"\r\n"]);
     (following, is_kept)
@@ -152,7 +151,7 @@ mod tests {
         }
         let hint = length.map_or_else(SizeHint::default, SizeHint::with_exact);
         let status = StatusCode::from_u16(status).unwrap();
-        let more = More { security: Security::InTable, request_id: None, date: DATE };
+        let more = More { security: Security::InTable, record: None, date: DATE };
         let (following, is_kept) = write(status, &headers, &hint, asked, &more, &mut output);
         (String::from_utf8(output.lines().to_vec()).unwrap(), following, is_kept)
     }

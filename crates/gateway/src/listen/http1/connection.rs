@@ -277,7 +277,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Sends an answer; whether the connection takes another request.
     async fn send(&mut self, gate: &Gate, answer: Response<Outbound>, asked: &Asked) -> Result<bool, BrokenOff> {
         let (mut parts, mut body) = answer.into_parts();
-        let more = More { security: body.take_security(), request_id: body.request_id(), date: gate.clock.date() };
+        let security = body.take_security();
+        let more = More { security, record: body.told(), date: gate.clock.date() };
         let (following, is_kept) =
             answer_head::write(parts.status, &parts.headers, &body.size_hint(), asked, &more, &mut self.output);
         parts.headers.clear();
