@@ -5,14 +5,14 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 
 use crate::{
-    authenticate::{Identity, X_API_KEY},
+    authenticate::Identity,
     authorize::Authorized,
     body::{BodyFault, Outbound},
     canonical::{Canonical, strip_for_upstream},
     contract::Expected,
     gate::Gate,
     limit,
-    listen::Peer,
+    listen::{self, Peer},
     recent::Stage,
     record::Record,
     refusal::Refusal,
@@ -100,14 +100,15 @@ fn key(gate: &Gate, peer: &Peer, canonical: &Canonical, route: &Route, identity:
     gate.pools.key(route.api_index, &Sender { headers: &canonical.headers, client, address: peer.address.ip() })
 }
 
-/// Whose request it is where clients share scarce places: one authenticated client's, or one address's.
+/// Whose request it is where clients share scarce places: one authenticated client's, or one network's.
 fn client(gate: &Gate, peer: &Peer, canonical: &Canonical, identity: &Identity) -> u64 {
-    let known = match identity {
-        Identity::Anonymous => None,
-        Identity::Known(caller) => Some(caller.limit_key.as_str()),
-    };
-    let address = || limit::client_address(peer.address.ip(), &canonical.headers, &gate.snapshot.trusted_proxies);
-    Pools::client(known, address)
+    match identity {
+        Identity::Known(caller) => caller.share,
+        Identity::Anonymous => {
+            let trusted = &gate.snapshot.trusted_proxies;
+            Pools::share(listen::network_of(limit::client_address(peer.address.ip(), &canonical.headers, trusted)))
+        }
+    }
 }
 
 fn from_upstream(mut response: Response<PooledBody>) -> Response<Outbound> {
@@ -136,17 +137,16 @@ fn errand(
         caller: introduction(gate, route, identity)?,
     };
     let takes_trailers = tunnel::lists(&headers, &header::TE, "trailers");
-    strip_for_upstream(&mut headers, record.place.is_some() || gate.snapshot.continues_trace(peer));
+    let keeps_trace = record.place.is_some() || gate.snapshot.continues_trace(peer);
+    // A credential that was proved stays here.
+    let keeps_credential = matches!(identity, Identity::Anonymous);
+    strip_for_upstream(&mut headers, keeps_trace, keeps_credential);
     if takes_trailers {
         // gRPC asks for it; in HTTP/2 it says nothing about the connection (RFC 9113 §8.2.2).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     if let Some(place) = &record.place {
         place.add_fields(&mut headers);
-    }
-    if matches!(identity, Identity::Known(_)) {
-        headers.remove(header::AUTHORIZATION);
-        headers.remove(X_API_KEY);
     }
     // A call of gRPC may wait as long as it likes between messages; the limit for idle streams still ends it.
     let is_call =

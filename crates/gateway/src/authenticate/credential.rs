@@ -1,6 +1,6 @@
 //! The credential that a request carries; never more than one.
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::refusal::Refusal;
 
@@ -31,9 +31,9 @@ impl<'r> Credential<'r> {
     pub(super) fn presented(headers: &'r HeaderMap, key_prefix: &str) -> Result<Option<Self>, Refusal> {
         match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
             (Some(_), Some(_)) => Err(Refusal::TwoCredentials),
-            (Some(key), None) => Ok(Some(key.to_str().map_or(Self::Unsupported, Self::ApiKey))),
+            (Some(key), None) => Ok(Some(text(key).map_or(Self::Unsupported, Self::ApiKey))),
             (None, Some(value)) => {
-                Ok(Some(value.to_str().map_or(Self::Unsupported, |v| Self::from_authorization(v, key_prefix))))
+                Ok(Some(text(value).map_or(Self::Unsupported, |v| Self::from_authorization(v, key_prefix))))
             }
             (None, None) => Ok(None),
         }
@@ -49,4 +49,9 @@ impl<'r> Credential<'r> {
             _ => Self::Unsupported,
         }
     }
+}
+
+/// The text of a field, if it is ASCII: looked at many bytes at a time, where `to_str` looks at each.
+fn text(value: &HeaderValue) -> Option<&str> {
+    if value.as_bytes().is_ascii() { std::str::from_utf8(value.as_bytes()).ok() } else { None }
 }

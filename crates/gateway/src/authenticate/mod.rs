@@ -30,8 +30,10 @@ use crate::{
     gate::Gate,
     listen::Peer,
     policies::Facts,
+    record::{Members, name},
     refusal::{Challenge, Refusal},
     route::{Route, Routed},
+    upstream::Pools,
 };
 use credential::Credential;
 use possession::Possession;
@@ -48,6 +50,10 @@ pub(crate) struct Caller {
     pub(crate) credential: String,
     /// Whose rate limits count: stable over the caller's tokens and keys.
     pub(crate) limit_key: String,
+    /// Who they are where clients share what is scarce.
+    pub(crate) share: u64,
+    /// Who they are in the access log.
+    pub(crate) logged: Members,
     /// Scopes they hold.
     pub(crate) scopes: Vec<Scope>,
     /// What their credential says to policies, if there are any.
@@ -98,8 +104,27 @@ impl Caller {
             _ => format!("{method} {subject}"),
         };
         let told = Told::of(&subject, &scopes);
+        let share = Pools::share(&limit_key);
+        let logged = Members::of([
+            (name!("authentication"), method),
+            (name!("subject"), &subject),
+            (name!("credential"), &credential),
+        ]);
         let (claims, log_in, assertions) = (Map::new(), None, Mutex::default());
-        Arc::new(Self { method, subject, credential, limit_key, scopes, facts, claims, log_in, told, assertions })
+        Arc::new(Self {
+            method,
+            subject,
+            credential,
+            limit_key,
+            share,
+            logged,
+            scopes,
+            facts,
+            claims,
+            log_in,
+            told,
+            assertions,
+        })
     }
 
     /// The same, with claims of the token, and what it says of the log-in.

@@ -88,7 +88,7 @@ fn is_chunked_alone(headers: &HeaderMap) -> Result<bool, Refusal> {
 
 /// Removes what a client may not say to an upstream: hop-by-hop fields (RFC 9110 §7.6.1), forwarding and identity
 /// fields, fields that change the method or the path behind the gateway's back, and those of traces unless they are kept.
-pub(crate) fn strip_for_upstream(headers: &mut HeaderMap, keeps_trace: bool) {
+pub(crate) fn strip_for_upstream(headers: &mut HeaderMap, keeps_trace: bool, keeps_credential: bool) {
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -96,7 +96,11 @@ pub(crate) fn strip_for_upstream(headers: &mut HeaderMap, keeps_trace: bool) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         .collect();
-    let is_unwanted = |name: &str| is_forbidden(name) || !keeps_trace && matches!(name, "traceparent" | "tracestate");
+    let is_unwanted = |name: &str| {
+        is_forbidden(name)
+            || !keeps_trace && matches!(name, "traceparent" | "tracestate")
+            || !keeps_credential && matches!(name, "authorization" | "x-api-key")
+    };
     let forbidden: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name.as_str())).cloned().collect();
     for name in listed.iter().chain(&forbidden) {
         headers.remove(name);
@@ -224,18 +228,26 @@ mod tests {
 
     #[test]
     fn forwarding_identity_and_connection_listed_fields_are_removed() {
-        let mut map = headers(&[
+        let map = headers(&[
             ("connection", "close, x-secret"),
             ("x-secret", "1"),
             ("x-forwarded-prefix", "/a"),
             ("portcullis-subject", "root"),
             ("x-original-url", "/admin"),
+            ("traceparent", "00-1-1-00"),
+            ("authorization", "Bearer a"),
+            ("x-api-key", "a"),
             ("accept", "*/*"),
         ]);
-        map.insert("traceparent", HeaderValue::from_static("00-1-1-00"));
-        strip_for_upstream(&mut map, true);
-        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept", "traceparent"]);
-        strip_for_upstream(&mut map, false);
-        assert_eq!(map.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+        let left = |keeps_trace, keeps_credential| {
+            let mut map = map.clone();
+            strip_for_upstream(&mut map, keeps_trace, keeps_credential);
+            let mut names: Vec<_> = map.keys().map(ToString::to_string).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(false, false), ["accept"]);
+        assert_eq!(left(true, false), ["accept", "traceparent"]);
+        assert_eq!(left(false, true), ["accept", "authorization", "x-api-key"]);
     }
 }

@@ -21,6 +21,11 @@ impl LimitClock {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        Moment(self.at.saturating_add(nanoseconds(self.started.elapsed())))
+        self.at(Instant::now())
+    }
+
+    /// A moment that was read already.
+    pub(crate) fn at(&self, moment: Instant) -> Moment {
+        Moment(self.at.saturating_add(nanoseconds(moment.saturating_duration_since(self.started))))
     }
 }

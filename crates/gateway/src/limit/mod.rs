@@ -148,7 +148,7 @@ impl Limiter {
             Some(rule) => spent(asked.rules, rule, refused.wait),
             None => Refusal::Internal,
         };
-        let admission = self.table.admit(self.clock.now(), asked.demands()).map_err(refusal)?;
+        let admission = self.table.admit(self.clock.at(record.read_last()), asked.demands()).map_err(refusal)?;
         self.note(record, asked, admission, taken);
         Ok(())
     }

@@ -5,64 +5,103 @@
 
 use serde::Serialize;
 
+/// The name of a member, as a line has it: behind a comma.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name(&'static str);
+
+impl Name {
+    /// Made by [`name!`] alone, at compile time.
+    pub(crate) const fn punctuated(text: &'static str) -> Self {
+        Self(text)
+    }
+}
+
+/// A name that the program itself gives, with nothing to escape.
+macro_rules! name {
+    ($name:literal) => {
+        $crate::record::Name::punctuated(concat!(",\"", $name, "\":"))
+    };
+}
+pub(crate) use name;
+
+/// Members that many lines have alike, written once.
+#[derive(Debug)]
+pub(crate) struct Members(Box<[u8]>);
+
+impl Members {
+    pub(crate) fn of<const COUNT: usize>(members: [(Name, &str); COUNT]) -> Self {
+        let mut buffer = Vec::new();
+        for (name, value) in members {
+            text(&mut buffer, name, value);
+        }
+        Self(buffer.into())
+    }
+}
+
 /// A line that is being written. It ends when it is dropped, so that none runs into the next.
 pub(super) struct Line<'b> {
     buffer: &'b mut Vec<u8>,
-    has_members: bool,
+    begin: usize,
 }
 
 impl<'b> Line<'b> {
     pub(super) fn begin(buffer: &'b mut Vec<u8>) -> Self {
-        buffer.push(b'{');
-        Self { buffer, has_members: false }
+        Self { begin: buffer.len(), buffer }
     }
 
     /// Adds a text, if there is one.
-    pub(super) fn text<'t>(&mut self, name: &'static str, value: impl Into<Option<&'t str>>) {
-        let Some(value) = value.into() else { return };
-        if !is_plain(value.as_bytes()) {
-            return self.member(name, value);
+    pub(super) fn text<'t>(&mut self, name: Name, value: impl Into<Option<&'t str>>) {
+        if let Some(value) = value.into() {
+            text(self.buffer, name, value);
         }
-        self.name(name, value.len() + 2);
-        self.buffer.push(b'"');
-        self.buffer.extend_from_slice(value.as_bytes());
-        self.buffer.push(b'"');
     }
 
     /// Adds a whole number.
-    pub(super) fn number(&mut self, name: &'static str, value: u64) {
+    pub(super) fn number(&mut self, name: Name, value: u64) {
         let mut digits = itoa::Buffer::new();
-        let digits = digits.format(value).as_bytes();
-        self.name(name, digits.len());
-        self.buffer.extend_from_slice(digits);
+        self.buffer.extend_from_slice(name.0.as_bytes());
+        self.buffer.extend_from_slice(digits.format(value).as_bytes());
+    }
+
+    /// Adds what was written before.
+    pub(super) fn members(&mut self, members: &Members) {
+        self.buffer.extend_from_slice(&members.0);
     }
 
     /// Adds whatever else JSON has a form for.
-    pub(super) fn member(&mut self, name: &'static str, value: impl Serialize) {
-        self.name(name, 0);
-        let begin = self.buffer.len();
-        if serde_json::to_writer(&mut *self.buffer, &value).is_err() {
-            self.buffer.truncate(begin);
-            self.buffer.extend_from_slice(b"null");
-        }
-    }
-
-    /// Names are the program's own and have nothing to escape. Makes room for so many bytes behind it.
-    fn name(&mut self, name: &'static str, room: usize) {
-        self.buffer.reserve(name.len() + room + 4);
-        if self.has_members {
-            self.buffer.push(b',');
-        }
-        self.buffer.push(b'"');
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
-        self.has_members = true;
+    pub(super) fn member(&mut self, name: Name, value: impl Serialize) {
+        member(self.buffer, name, value);
     }
 }
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
+        // The comma before the first name is where the object begins.
+        match self.buffer.get_mut(self.begin) {
+            Some(comma) => *comma = b'{',
+            None => self.buffer.push(b'{'),
+        }
         self.buffer.extend_from_slice(b"}\n");
+    }
+}
+
+fn text(buffer: &mut Vec<u8>, name: Name, value: &str) {
+    if !is_plain(value.as_bytes()) {
+        return member(buffer, name, value);
+    }
+    buffer.reserve(name.0.len() + value.len() + 2);
+    buffer.extend_from_slice(name.0.as_bytes());
+    buffer.push(b'"');
+    buffer.extend_from_slice(value.as_bytes());
+    buffer.push(b'"');
+}
+
+fn member(buffer: &mut Vec<u8>, name: Name, value: impl Serialize) {
+    buffer.extend_from_slice(name.0.as_bytes());
+    let begin = buffer.len();
+    if serde_json::to_writer(&mut *buffer, &value).is_err() {
+        buffer.truncate(begin);
+        buffer.extend_from_slice(b"null");
     }
 }
 
@@ -95,16 +134,17 @@ mod tests {
     fn a_line_is_one_object_with_what_there_is() {
         let mut buffer = Vec::new();
         let mut line = Line::begin(&mut buffer);
-        line.text("first", "a");
-        line.text("none", None);
-        line.number("number", u64::MAX);
-        line.member("list", ["b", "c"]);
-        line.member("fails", std::collections::BTreeMap::from([((), 1)]));
+        line.text(name!("first"), "a");
+        line.text(name!("none"), None);
+        line.members(&Members::of([(name!("one"), "1"), (name!("two"), "\"")]));
+        line.number(name!("number"), u64::MAX);
+        line.member(name!("list"), ["b", "c"]);
+        line.member(name!("fails"), std::collections::BTreeMap::from([((), 1)]));
         drop(line);
         drop(Line::begin(&mut buffer));
         assert_eq!(
             String::from_utf8(buffer).unwrap(),
-            "{\"first\":\"a\",\"number\":18446744073709551615,\"list\":[\"b\",\"c\"],\"fails\":null}\n{}\n"
+            "{\"first\":\"a\",\"one\":\"1\",\"two\":\"\\\"\",\"number\":18446744073709551615,\"list\":[\"b\",\"c\"],\"fails\":null}\n{}\n"
         );
     }
 
@@ -113,7 +153,7 @@ mod tests {
         fn any_text_is_read_back_as_it_was(text in any::<String>(), other in "[ -~\u{0}-\u{1f}\u{7f}é]{0,40}") {
             for text in [text, other] {
                 let mut buffer = Vec::new();
-                Line::begin(&mut buffer).text("text", text.as_str());
+                Line::begin(&mut buffer).text(name!("text"), text.as_str());
                 prop_assert_eq!(buffer.iter().position(|byte| *byte == b'\n'), Some(buffer.len() - 1));
                 prop_assert_eq!(serde_json::from_slice::<Value>(&buffer).unwrap(), json!({ "text": text }));
             }

@@ -3,7 +3,10 @@
 use contract::Difference;
 use serde::Serialize;
 
-use super::{Record, line::Line};
+use super::{
+    Record,
+    line::{Line, name},
+};
 use crate::{metrics, refusal::Reason};
 
 /// The alarm that a caller goes through the objects of others.
@@ -67,37 +70,37 @@ impl Record {
     }
 
     fn write_line(&self, mut line: Line<'_>, at: f64, status: u16, micros: u64, reason: Option<&Reason>) {
-        line.member("ts", at);
-        line.text("request_id", self.request_id.as_str());
-        line.text("client", self.peer.address_value.to_str().ok());
-        line.text("method", self.method.as_str());
-        line.text("host", self.host.as_deref());
-        line.text("path", self.path.as_deref());
+        line.member(name!("ts"), at);
+        line.text(name!("request_id"), self.request_id.as_str());
+        line.text(name!("client"), self.peer.address_value.to_str().ok());
+        line.text(name!("method"), self.method.as_str());
+        line.text(name!("host"), self.host.as_deref());
+        line.text(name!("path"), self.path.as_deref());
         if let Some(route) = &self.route {
-            line.text("api", route.api.as_str());
-            line.text("route", route.rule.name.as_str());
+            line.members(&route.logged);
         }
         if let Some(caller) = &self.caller {
-            line.text("authentication", caller.method);
-            line.text("subject", caller.subject.as_str());
-            line.text("credential", caller.credential.as_str());
+            line.members(&caller.logged);
         }
-        line.number("status", status.into());
-        line.text("code", self.code);
-        line.text("reason", reason.map(Reason::as_str));
+        line.number(name!("status"), status.into());
+        line.text(name!("code"), self.code);
+        line.text(name!("reason"), reason.map(Reason::as_str));
         if let Some(judged) = &self.judged {
-            line.member("policies", judged.decision.ids().collect::<Vec<_>>());
+            line.member(name!("policies"), judged.decision.ids().collect::<Vec<_>>());
             if !judged.decision.faults.is_empty() {
-                line.member("faults", judged.decision.faults.iter().map(ToString::to_string).collect::<Vec<_>>());
+                line.member(
+                    name!("faults"),
+                    judged.decision.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                );
             }
-            line.text("shadow", judged.shadow_text().as_deref());
+            line.text(name!("shadow"), judged.shadow_text().as_deref());
         }
         if self.retried {
-            line.member("retried", true);
+            line.member(name!("retried"), true);
         }
         if let Some(noted) = self.noted.as_deref().filter(|noted| noted.is_something()) {
             line.member(
-                "contract",
+                name!("contract"),
                 Contract {
                     reason: noted.reason,
                     request: &noted.request,
@@ -106,7 +109,7 @@ impl Record {
                 },
             );
         }
-        line.number("sent", self.sent);
-        line.number("duration_us", micros);
+        line.number(name!("sent"), self.sent);
+        line.number(name!("duration_us"), micros);
     }
 }

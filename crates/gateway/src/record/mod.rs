@@ -28,6 +28,8 @@ use crate::{
     traces::Place,
 };
 
+pub(crate) use line::{Members, Name, name};
+
 /// What is known of a request so far. Written when its answer has ended, however it ended.
 pub(crate) struct Record {
     pub(crate) request_id: RequestId,
@@ -120,6 +122,11 @@ impl Record {
         if routed.route.paths.open && self.path.is_none() {
             self.path = Some(routed.canonical.path.as_str().to_owned());
         }
+    }
+
+    /// When the clock was read last, which was a moment ago for a stage that comes behind one that worked.
+    pub(crate) fn read_last(&self) -> Instant {
+        self.started + self.elapsed
     }
 
     /// Notes the time.

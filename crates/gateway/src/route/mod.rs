@@ -15,6 +15,7 @@ use crate::{
     cors::Cors,
     limit::Rules,
     metrics::Labels,
+    record::{Members, name},
     refusal::Refusal,
     resident::Resident,
     resource::Resource,
@@ -30,6 +31,8 @@ pub(crate) struct Route {
     pub(crate) api_index: usize,
     /// What it is called in metrics.
     pub(crate) labels: Arc<Labels>,
+    /// The same in the access log.
+    pub(crate) logged: Members,
     /// The rules.
     pub(crate) rule: config::Route,
     /// Rules for pages of other origins.
@@ -56,6 +59,7 @@ impl Route {
             // It has no upstream.
             api_index: usize::MAX,
             labels: Labels::new(api, &rule.name),
+            logged: logged(api, &rule.name),
             cors: cors.map(Arc::new),
             contract: None,
             paths: Paths::of(&rule.template.segments),
@@ -66,6 +70,10 @@ impl Route {
             rule,
         }
     }
+}
+
+fn logged(api: &str, route: &str) -> Members {
+    Members::of([(name!("api"), api), (name!("route"), route)])
 }
 
 /// What a template says of the paths it takes.
@@ -125,6 +133,7 @@ impl Routes {
                     api: api.name.clone(),
                     api_index,
                     labels,
+                    logged: logged(&api.name, &rule.name),
                     rule: rule.clone(),
                     cors: cors.clone(),
                     contract: contract.clone(),

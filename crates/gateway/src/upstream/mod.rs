@@ -24,7 +24,7 @@ mod standing;
 mod ticket;
 
 use std::{
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash},
     net::IpAddr,
     sync::{Arc, LazyLock},
     time::Duration,
@@ -41,8 +41,6 @@ pub(crate) use fleet::Fleet;
 pub(crate) use forwarded::{FORWARDED_FOR, Forwarded, Introduction};
 pub(crate) use http1::Broken;
 use pool::Pool;
-
-use crate::listen::network_of;
 
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -109,14 +107,11 @@ impl Pools {
         }
     }
 
-    /// A number for whoever sends a request, for upstreams whose places are scarce. It is the same for all workers, and
-    /// nobody outside can tell whose numbers meet.
-    pub(crate) fn client(known: Option<&str>, address: impl FnOnce() -> IpAddr) -> u64 {
+    /// A number for whoever sends requests, for upstreams whose places are scarce: an authenticated client, or an
+    /// address's network. It is the same for all workers, and nobody outside can tell whose numbers meet.
+    pub(crate) fn share(client: impl Hash) -> u64 {
         static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::default);
-        match known {
-            Some(client) => STATE.hash_one(client),
-            None => STATE.hash_one(network_of(address())),
-        }
+        STATE.hash_one(client)
     }
 
     /// Sends a request to the upstream of this API; `time` passes at most until the head of its answer.

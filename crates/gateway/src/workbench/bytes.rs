@@ -33,7 +33,7 @@ pub fn canonical(request: Request<()>, key_prefix: &str) -> Result<Head, u16> {
     let canonical = Canonical::from_head(Box::new(parts), |_| Inbound::none(), &Limits::default(), key_prefix)
         .map_err(|refusal| refusal.entry().status.unwrap_or(500))?;
     let mut fields = canonical.headers;
-    strip_for_upstream(&mut fields, false);
+    strip_for_upstream(&mut fields, false, true);
     Ok(Head {
         host: canonical.host.as_str().to_owned(),
         path: canonical.path.as_str().to_owned(),
