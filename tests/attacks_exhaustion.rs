@@ -1,5 +1,5 @@
 //! Rows I of the attack catalogue: what a client may not use up. Each prints a row: how often it ran, by how much resident
-//! memory grew at its peak, the bystander's median and 99th percentile before and during it, and how often that one asked.
+//! memory grew at its peak, a bystander's median and 99th percentile without and during it, and how often that one asked.
 //! `cargo xtask soak exhaustion` runs each for seconds on a release, and judges those times.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
 

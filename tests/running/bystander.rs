@@ -17,41 +17,39 @@ const GROWTH_KIB: u64 = 16 << 10;
 static HEAD: Once = Once::new();
 /// How often the bystander asks in peace, and before anything is measured.
 const CALM: usize = 300;
-/// Where times are judged, peace, a neighbour and the attack take turns: whatever else goes on in the machine meets all
-/// three alike.
-const ROUNDS: u32 = 10;
+/// Where times are judged, peace and the attack take turns: whatever else goes on in the machine meets both alike.
+const ROUNDS: u32 = 12;
 /// How long a turn of each takes; longer if one attack does.
-const TURN: Duration = Duration::from_millis(300);
+const TURN: Duration = Duration::from_millis(400);
+/// How many others come in a second where times are judged, each on a connection of its own over TLS: a gateway that
+/// nobody else uses has no time for one client that could be compared with.
+const OTHERS: u32 = 200;
 
 /// Runs an attack on a gateway while a bystander asks: memory must hardly grow, and the bystander must be answered; in the
-/// long form, in twice the time at the most that it takes in calm. Beside that it tells what the bystander notices of a
-/// neighbour who behaves and connects as often as the attacker.
+/// long form, in twice the time at the most that it takes without the attack, beside others who come and go all the time.
 ///
-/// The attack's own thread runs where others leave room: what the attacker's machine has to do is no part of what the
-/// attack does to others.
+/// The threads of the attack and of the others run where there is room: what their machines have to do is no part of what
+/// they do to a gateway.
 pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Sync) {
     let is_long = std::env::var_os("PORTCULLIS_SOAK").is_some();
     let mut bystander = wire::Connection::open(gate);
     // The first requests make what the others use.
     (0..CALM).for_each(|_| _ = ask(&mut bystander));
     let before = gate.resident_kib();
-    let (mut calm, mut near, mut during, mut times) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut calm, mut during, mut times) = (Vec::new(), Vec::new(), 0);
     for _ in 0..if is_long { ROUNDS } else { 1 } {
-        let begun = Instant::now();
-        let (count, asked) = beside(&mut bystander, || {
-            let mut count = 0;
+        let (count, asked) = beside(&mut bystander, gate, is_long, || {
+            let (begun, mut count) = (Instant::now(), 0);
             while count == 0 || (is_long && begun.elapsed() < TURN) {
                 attack();
                 count += 1;
             }
             count
         });
-        let took = begun.elapsed();
         times += count;
         during.extend(asked);
         if is_long {
-            calm.extend(beside(&mut bystander, || thread::sleep(TURN)).1);
-            near.extend(beside(&mut bystander, || behave(gate, count, took)).1);
+            calm.extend(beside(&mut bystander, gate, is_long, || thread::sleep(TURN)).1);
         } else {
             calm.extend((0..CALM).map(|_| ask(&mut bystander)));
         }
@@ -59,20 +57,12 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Sync) {
     let grown = gate.peak_kib().saturating_sub(before);
     let share = |took: &[Duration]| [500, 990].map(|share| percentile(took.to_vec(), share));
     let ([calm_half, calm_slow], [half, slow]) = (share(&calm), share(&during));
-    let neighbour = if near.is_empty() {
-        "not asked".to_owned()
-    } else {
-        let [half, slow] = share(&near);
-        format!("{half:.0?} / {slow:.0?}")
-    };
     HEAD.call_once(|| {
-        println!(
-            "| attack | times | memory at its peak | half and 99 % in calm | beside a neighbour | during it | asked |"
-        );
-        println!("|---|---|---|---|---|---|---|");
+        println!("| attack | times | memory at its peak | half and 99 % without it | during it | asked |");
+        println!("|---|---|---|---|---|---|");
     });
     println!(
-        "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm_slow:.0?} | {neighbour} | {half:.0?} / {slow:.0?} | {} |",
+        "| {name} | {times} | {grown} KiB | {calm_half:.0?} / {calm_slow:.0?} | {half:.0?} / {slow:.0?} | {} |",
         during.len()
     );
     assert!(grown < GROWTH_KIB, "{name}: resident memory grew by {grown} KiB");
@@ -81,8 +71,14 @@ pub fn endured(name: &str, gate: &Gate, attack: impl Fn() + Sync) {
     }
 }
 
-/// What `other` makes, standing back, and how long each of the bystander's requests took meanwhile.
-fn beside<T: Send>(bystander: &mut wire::Connection, other: impl FnOnce() -> T + Send) -> (T, Vec<Duration>) {
+/// What `other` makes, standing back, and how long each of the bystander's requests took meanwhile; beside others, if they
+/// are wanted.
+fn beside<T: Send>(
+    bystander: &mut wire::Connection,
+    gate: &Gate,
+    has_others: bool,
+    other: impl FnOnce() -> T + Send,
+) -> (T, Vec<Duration>) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let asking = scope.spawn(|| {
@@ -92,6 +88,19 @@ fn beside<T: Send>(bystander: &mut wire::Connection, other: impl FnOnce() -> T +
             }
             took
         });
+        if has_others {
+            scope.spawn(|| {
+                stand_back();
+                let begun = Instant::now();
+                for number in 0.. {
+                    thread::sleep((Duration::from_secs(1) * number / OTHERS).saturating_sub(begun.elapsed()));
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    ask(&mut wire::Connection::open(gate));
+                }
+            });
+        }
         let other = scope.spawn(move || {
             stand_back();
             other()
@@ -101,15 +110,6 @@ fn beside<T: Send>(bystander: &mut wire::Connection, other: impl FnOnce() -> T +
         let during = asking.join().unwrap();
         (times.unwrap_or_else(|panic| std::panic::resume_unwind(panic)), during)
     })
-}
-
-/// Connects so many times, in this time, and asks once each time.
-fn behave(gate: &Gate, times: u32, time: Duration) {
-    let begun = Instant::now();
-    for number in 0..times {
-        thread::sleep((time * number / times).saturating_sub(begun.elapsed()));
-        ask(&mut wire::Connection::open(gate));
-    }
 }
 
 /// Has this thread run only where nobody else wants to (`SCHED_IDLE`): of a lower priority alone it would still end its

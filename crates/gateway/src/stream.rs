@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -128,23 +128,65 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
     }
 }
 
-/// A stream that tells its pulse when bytes move.
+/// What one connection may move before others on the same worker have their turn. Without an end, whoever sends or takes
+/// without a pause would have two megabytes moved for them at a time, by the runtime's own measure.
+const TURN: usize = 32 * 1024;
+
+/// Has the task wait until others had their turn and the system was asked who is ready by now. A task that woke itself
+/// would be asked again sixty times before anybody else whose bytes came meanwhile.
+pub(crate) fn let_others_go_first<T>(cx: &mut Context<'_>) -> Poll<T> {
+    // Asked once, it is pending, and wakes the task when the others are done.
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
+    Poll::Pending
+}
+
+/// A stream that tells its pulse when bytes move, and moves no more than [`TURN`] of them at a time.
 pub(crate) struct Watched<S> {
     inner: S,
     pulse: Arc<Pulse>,
+    /// Bytes that moved since others had their turn.
+    moved: usize,
 }
 
 impl<S> Watched<S> {
     pub(crate) fn new(inner: S, pulse: Arc<Pulse>) -> Self {
-        Self { inner, pulse }
+        Self { inner, pulse, moved: 0 }
+    }
+
+    /// Pending once enough moved.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.moved < TURN {
+            return Poll::Ready(());
+        }
+        self.moved = 0;
+        let_others_go_first(cx)
+    }
+
+    /// Counts what moved. Who waits lets others go first anyway.
+    fn count<T>(&mut self, outcome: &Poll<T>, bytes: impl FnOnce(&T) -> usize) {
+        self.moved = match outcome {
+            Poll::Ready(done) => self.moved.saturating_add(bytes(done)),
+            Poll::Pending => 0,
+        };
+    }
+
+    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.count(&written, |done| *done.as_ref().unwrap_or(&0));
+        let written = ready!(written)?;
+        self.pulse.wrote();
+        Poll::Ready(Ok(written))
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_turn(cx));
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
+        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let bytes = buffer.filled().len() - before;
+        self.count(&read, |_| bytes);
+        ready!(read)?;
+        if bytes > 0 {
             self.pulse.read();
         }
         Poll::Ready(Ok(()))
@@ -153,9 +195,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
-        self.pulse.wrote();
-        Poll::Ready(Ok(written))
+        ready!(self.poll_turn(cx));
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.wrote(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -171,9 +213,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(write_joined(&mut self.inner, cx, pieces))?;
-        self.pulse.wrote();
-        Poll::Ready(Ok(written))
+        ready!(self.poll_turn(cx));
+        let written = write_joined(&mut self.inner, cx, pieces);
+        self.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -187,6 +229,36 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::watch::Clock;
+
+    /// A client whose bytes come while another one's are moved is served between them, as the system is asked for it.
+    #[tokio::test]
+    async fn who_moves_without_a_pause_lets_others_go_first() {
+        let clock = Arc::new(Clock::new());
+        for (reads, writes) in [(true, false), (false, true), (true, true)] {
+            let (mut far, mut near) = tokio::net::UnixStream::pair().unwrap();
+            let other = tokio::spawn(async move { near.read_u8().await.unwrap() });
+            tokio::task::yield_now().await;
+            let mut greedy =
+                Watched::new(tokio::io::join(tokio::io::repeat(0), tokio::io::sink()), Pulse::new(&clock, false));
+            // The one byte is in the system's hands, and nobody was told of it yet.
+            far.write_all(&[7]).await.unwrap();
+            // A task, as connections are: the runtime asks the system between two turns of the test's own future.
+            let is_served = tokio::spawn(async move {
+                let (mut moved, mut buffer) = (0, [0; 4096]);
+                while moved < 3 * TURN {
+                    if reads {
+                        moved += greedy.read(&mut buffer).await.unwrap();
+                    }
+                    if writes {
+                        moved += greedy.write(&buffer).await.unwrap();
+                    }
+                }
+                other.is_finished()
+            });
+            assert!(is_served.await.unwrap(), "reads {reads}, writes {writes}");
+        }
+    }
 
     #[tokio::test]
     async fn a_byte_read_ahead_comes_first_and_once() {

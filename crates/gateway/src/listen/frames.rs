@@ -14,6 +14,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::stream::let_others_go_first;
+
 /// What the client says first (RFC 9113 §3.4).
 const PREFACE: usize = 24;
 const HEAD: usize = 9;
@@ -60,8 +62,7 @@ impl<S: AsyncRead + Unpin> Frames<S> {
             return Pin::new(&mut self.inner).poll_read(cx, buffer);
         }
         if !std::mem::replace(&mut self.waited, true) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return let_others_go_first(cx);
         }
         let mut room = [0; AT_ONCE];
         let (room, _) = room.split_at_mut(AT_ONCE.min(buffer.remaining()));
