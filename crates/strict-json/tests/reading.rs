@@ -92,7 +92,7 @@ fn values() -> impl Strategy<Value = Value> {
 #[test]
 fn a_number_is_read_as_the_nearest_double() {
     let text = "-13181170920082.887";
-    assert_eq!(read(text.as_bytes(), BOUNDS).unwrap().to_value(), json!(-13181170920082.887));
+    assert_eq!(read(text.as_bytes(), BOUNDS).unwrap().to_value(), json!(-13_181_170_920_082.887));
     assert_eq!(read(text.as_bytes(), BOUNDS).unwrap().to_value().to_string(), text);
 }
 

@@ -74,6 +74,11 @@ impl Output {
         self.data.is_empty() && self.end.is_empty()
     }
 
+    /// The same, as long as small pieces would still join.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.takes_data() && self.lines.len() < JOINED
+    }
+
     pub(crate) fn lines(&self) -> &[u8] {
         self.lines.get(self.written..).unwrap_or_default()
     }

@@ -170,6 +170,7 @@ impl Connection {
     /// still answer.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         loop {
+            let waits = self.poll_gather(cx)?.is_pending();
             while !self.output.is_empty() {
                 if ready!(self.output.poll_write(&mut self.stream, cx)).is_err() {
                     return self.refused();
@@ -177,13 +178,12 @@ impl Connection {
             }
             match self.sending {
                 Sending::Begun(_) | Sending::Done | Sending::Refused => return Poll::Ready(Ok(())),
-                Sending::Body(framing) => {
+                Sending::Body(_) if waits => {
                     // What was written may lie in the stream until it is flushed, and the body may take its time.
-                    if self.poll_body(framing, cx)?.is_pending() {
-                        let _ = Pin::new(&mut self.stream).poll_flush(cx);
-                        return Poll::Pending;
-                    }
+                    let _ = Pin::new(&mut self.stream).poll_flush(cx);
+                    return Poll::Pending;
                 }
+                Sending::Body(_) => {}
                 Sending::Flushing => {
                     if ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_err() {
                         return self.refused();
@@ -193,6 +193,17 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Takes pieces of the body into the output until it has enough. Small ones that are there already go together: each by
+    /// itself, a client who sends a byte at a time would cost a call of the system for each, and wake the server.
+    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        while let Sending::Body(framing) = self.sending
+            && self.output.takes_more()
+        {
+            ready!(self.poll_body(framing, cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// The server takes no more of the request.
