@@ -17,8 +17,12 @@ use super::frames::{Frames, Messages};
 const BUFFER: usize = 8 * 1024;
 /// What a client gets to answer a Close frame in.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// What is read of a client that is not heard any more.
-const DRAINED: u64 = 8 << 20;
+/// What is read at a time of a client that is not heard any more,
+const DISCARDED: usize = 16 * 1024;
+/// how much a single read counts for at least,
+const LEAST: usize = 256;
+/// and how long it waits then for its next turn: 8 MiB until it is over.
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// Why the gateway ends a tunnel that could go on (RFC 6455 §7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +113,21 @@ async fn pass(
 }
 
 /// Reads what a client still sends, so that it gets to see the Close frame: closing on unread data would take that away.
-async fn drain(from: impl AsyncRead + Unpin) {
-    let (mut rest, mut nowhere) = (from.take(DRAINED), tokio::io::sink());
+/// Nothing waits for these bytes, so that others go first.
+async fn drain(mut from: impl AsyncRead + Unpin) {
+    let mut nowhere = vec![0; DISCARDED];
+    let reading = async {
+        let mut read = 0;
+        while let Ok(count @ 1..) = from.read(&mut nowhere).await {
+            read += count.max(LEAST);
+            if read >= DISCARDED {
+                read = 0;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    };
     // Whoever breaks off or goes on for longer has had their chance.
-    let _ = tokio::time::timeout(FAREWELL, tokio::io::copy(&mut rest, &mut nowhere)).await;
+    let _ = tokio::time::timeout(FAREWELL, reading).await;
 }
 
 /// What the upstream says, as it is, until a goodbye is said between two of its frames.
@@ -152,5 +167,28 @@ async fn answer(
         };
         to.write_all(passed).await?;
         to.flush().await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A gateway that discards bytes as fast as they come serves whoever sends most.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_discarded_takes_its_time_and_ends() {
+        for (piece, most) in [(64 << 10, 8 << 20), (1, 64 << 10)] {
+            let (mut client, gateway) = tokio::io::duplex(piece);
+            let sending = tokio::spawn(async move {
+                let mut sent = 0;
+                while client.write_all(&vec![0; piece]).await.is_ok() {
+                    sent += piece;
+                }
+                sent
+            });
+            drain(gateway).await;
+            let sent = sending.await.unwrap_or_default();
+            assert!((most / 4..=most * 11 / 10).contains(&sent), "{sent} bytes of pieces of {piece}");
+        }
     }
 }
