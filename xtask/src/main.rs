@@ -6,6 +6,7 @@ mod demo;
 mod docs;
 mod fuzz;
 mod mutate;
+mod profile;
 mod reproduce;
 mod simulate;
 mod soak;
@@ -29,6 +30,9 @@ enum Command {
     Ci,
     /// Writes the pages of `docs/` that come from the code.
     Docs,
+    /// Learns what releases are optimised for, from an instrumented build under ordinary load. To be run when the way of a
+    /// request has changed much, or the compiler.
+    Profile,
     /// Builds the newest commit in two folders and compares the binaries.
     Reproduce,
     /// Runs the gateway for long, with many clients, reloads and kills, and prints the figures: slow-clients, reload,
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Ci => ci::run_checks(),
         Command::Docs => docs::write(),
+        Command::Profile => profile::run_profile(),
         Command::Reproduce => reproduce::run_reproduce(),
         Command::Soak { name } => soak::run_soaks(name.as_deref()),
         Command::Demo => demo::run_demo(),

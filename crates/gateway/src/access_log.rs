@@ -14,9 +14,9 @@ use config::AccessLog;
 use serde::Serialize;
 
 /// A buffer is handed to the writer at this size, and every 200 ms.
-const BUFFER_BYTES: usize = 16 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
 /// Buffers under way to the writer; past it lines are dropped and counted.
-const QUEUE: usize = 256;
+const QUEUE: usize = 64;
 
 /// One worker's end of the access log.
 pub(crate) struct Log {
