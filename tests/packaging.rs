@@ -47,6 +47,28 @@ fn the_compiler_is_told_a_name_for_generated_sources_that_is_the_same_in_every_f
     assert_eq!(told(Some("/some folder")), "an argument\n--remap-path-prefix=/some folder=generated/grammar\n");
 }
 
+/// Without the counts of ordinary load a request costs a fifth more.
+#[test]
+fn releases_are_compiled_with_the_counts_of_ordinary_load_and_nothing_else_is() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/.cargo");
+    let counts = std::fs::read(format!("{root}/release.profdata")).unwrap();
+    // The format's first byte and name (LLVM, InstrProf.h).
+    assert!(counts.starts_with(b"\xfflprofi\x81"), "{:?}", counts.get(..8));
+    let told = |folder: &str, level: &str, profile: &str| {
+        let mut compiler = Command::new(format!("{root}/rustc"));
+        compiler.args(["printf", "%s\n", "--out-dir", folder, "-C", level]).env_remove("OUT_DIR");
+        let output = compiler.env("PORTCULLIS_PROFILE", profile).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap().lines().skip(4).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let used = format!("-Cprofile-use={root}/release.profdata");
+    assert_eq!(told("/a/release/deps", "opt-level=3", ""), [used.as_str(), "-Cllvm-args=-no-pgo-warn-mismatch"]);
+    assert_eq!(told("/a/release/deps", "opt-level=3", "generate"), ["-Cprofile-generate"]);
+    for (folder, level) in [("/a/debug/deps", "opt-level=3"), ("/a/release/deps", "opt-level=0")] {
+        assert!(told(folder, level, "").is_empty() && told(folder, level, "generate").is_empty(), "{folder} {level}");
+    }
+}
+
 #[test]
 fn the_unit_restricts_what_the_rating_counts_on() {
     assert_restrictions();
