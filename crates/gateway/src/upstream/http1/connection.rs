@@ -354,10 +354,23 @@ async fn turn() {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::{
+        io,
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
     use http::header;
+    use http_body::Frame;
+    use hyper::{body::Incoming, service::service_fn};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
+    use crate::body::Received;
 
     fn connection() -> (Box<Connection>, DuplexStream) {
         let (near, far) = duplex(64 * 1024);
@@ -481,5 +494,92 @@ mod tests {
         connection.send(&mut Some(get()), None).await.unwrap();
         assert_eq!(body_of(&mut connection).await.unwrap(), b"hello");
         assert!(!connection.is_usable());
+    }
+
+    /// Counts calls that write.
+    struct Counted(DuplexStream, Arc<AtomicUsize>);
+
+    impl AsyncRead for Counted {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Counted {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Pin::new(&mut self.0).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    /// So many bytes, each in a piece of its own.
+    struct Pieces(usize);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = BodyFault;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+            let left = self.0.checked_sub(1);
+            self.0 = left.unwrap_or_default();
+            Poll::Ready(left.map(|_| Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    /// A body that a client sends over HTTP/2 in pieces of one byte, all of which have come.
+    async fn received_in_pieces(count: usize) -> Incoming {
+        let (near, far) = duplex(1 << 20);
+        let taken = Arc::<Mutex<Option<Incoming>>>::default();
+        let place = Arc::clone(&taken);
+        let service = service_fn(move |request: Request<Incoming>| {
+            *place.lock().unwrap() = Some(request.into_body());
+            std::future::pending::<io::Result<Response<Pieces>>>()
+        });
+        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        tokio::spawn(server.serve_connection(TokioIo::new(far), service));
+        let client = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(near));
+        let (mut client, connection) = client.await.unwrap();
+        tokio::spawn(connection);
+        tokio::spawn(client.send_request(Request::post("http://a/").body(Pieces(count)).unwrap()));
+        // The clock stands still until nobody has anything to do.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        taken.lock().unwrap().take().unwrap()
+    }
+
+    /// One call of the system a piece would cost the gateway a hundred times what the pieces cost their sender.
+    #[tokio::test(start_paused = true)]
+    async fn pieces_of_a_body_that_are_there_together_are_sent_together() {
+        const PIECES: usize = 1_000;
+        for request in [Request::post("/a").header(header::CONTENT_LENGTH, PIECES), Request::post("/a")] {
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let body = Inbound::of(&parts, Received::Http2(received_in_pieces(PIECES).await));
+            let mut request = Some(Request::from_parts(parts, body.within(1 << 20, 0)));
+            let (near, mut server) = duplex(64 * 1024);
+            let writes = Arc::<AtomicUsize>::default();
+            let mut connection = Connection::new(Box::new(Counted(near, Arc::clone(&writes))), Reached::nowhere());
+            tokio::spawn(async move {
+                let (mut bytes, mut piece) = (0, [0; 4_096]);
+                head_of(&mut server).await;
+                while bytes < PIECES {
+                    let count = server.read(&mut piece).await.unwrap();
+                    bytes += String::from_utf8_lossy(&piece[..count]).matches('x').count();
+                }
+                server.write_all(b"HTTP/1.1 204 No\r\n\r\n").await.unwrap();
+                server
+            });
+            let answer = connection.send(&mut request, None).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+            // The head, and two kilobytes at a time.
+            let writes = writes.load(Ordering::Relaxed);
+            assert!(writes <= 8, "{writes} calls for {PIECES} pieces");
+        }
     }
 }
