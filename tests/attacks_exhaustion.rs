@@ -94,6 +94,21 @@ fn i93_floods_of_frames_that_cost_nothing_are_ended() {
 }
 
 #[test]
+fn i93_a_body_in_chunks_of_one_byte_costs_no_more_than_another() {
+    let gate = Gate::start();
+    let token = gate.token("orders:read");
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    // One more than a body may have.
+    let whole = [head.as_bytes(), &b"1\r\na\r\n".repeat((1 << 20) + 1), b"0\r\n\r\n"].concat();
+    endured("chunks of 1 byte", &gate, || {
+        let answer = wire::Connection::open(&gate).exchange(&whole);
+        assert_eq!((answer.status, answer.code().as_str()), (413, "PC-0110"), "{}", answer.body);
+    });
+}
+
+#[test]
 fn i94_a_head_that_swells_when_it_is_read_is_refused() {
     let gate = Gate::start();
     endured("HPACK bomb", &gate, || {

@@ -1,11 +1,12 @@
 //! Bodies in chunks (RFC 9112 §7.1), read strictly: no bare line feed, no sign, no size that wraps around. Extensions are
 //! skipped, and trailers end here: they could name fields that were decided upon already.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 use memchr::memchr;
 
 use super::Malformed;
+use crate::stream::JOINED;
 
 /// Bytes of a line with a chunk's size and its extensions.
 const SIZE_LINE: usize = 1024;
@@ -19,6 +20,7 @@ pub(crate) enum Chunked {
     Data(u64),
     DataEnd,
     Trailers(usize),
+    Over,
 }
 
 /// What was found.
@@ -35,55 +37,98 @@ impl Chunked {
         Self::Size
     }
 
-    /// Takes the next piece from what was read.
+    /// Takes the next piece from what was read. Small chunks that are there together are one piece: each by itself would cost
+    /// whoever passes it on a hundred times what it costs its sender.
     pub(crate) fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Malformed> {
+        let left = match self.reach_data(input)? {
+            Reached::Data(left) => left,
+            Reached::Nothing => return Ok(Piece::More),
+            Reached::End => return Ok(Piece::End),
+        };
+        let first = self.take(left, input);
+        let mut joined = BytesMut::new();
+        while !input.is_empty()
+            && let Reached::Data(left) = self.reach_data(input)?
+            && usize::try_from(left)
+                .is_ok_and(|left| left <= input.len() && left.saturating_add(first.len().max(joined.len())) <= JOINED)
+        {
+            if joined.is_empty() {
+                joined.reserve(JOINED);
+                joined.extend_from_slice(&first);
+            }
+            // Copied, not split off, which costs more than a few bytes do.
+            let taken = usize::try_from(left).unwrap_or_default();
+            joined.extend_from_slice(input.get(..taken).unwrap_or_default());
+            input.advance(taken);
+            *self = Self::DataEnd;
+        }
+        Ok(Piece::Data(if joined.is_empty() { first } else { joined.freeze() }))
+    }
+
+    /// Takes what is there of a chunk of which so many bytes are left.
+    fn take(&mut self, left: u64, input: &mut BytesMut) -> Bytes {
+        let taken = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+        let left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
+        *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
+        input.split_to(taken).freeze()
+    }
+
+    /// Goes on to where data begins, or to the end.
+    fn reach_data(&mut self, input: &mut BytesMut) -> Result<Reached, Malformed> {
         loop {
             *self = match *self {
-                Self::Size => match line(input, SIZE_LINE)? {
-                    None => return Ok(Piece::More),
-                    Some(line) => match size(&line)? {
-                        0 => Self::Trailers(TRAILERS),
-                        size => Self::Data(size),
-                    },
-                },
-                Self::Data(_) if input.is_empty() => return Ok(Piece::More),
-                Self::Data(left) => {
-                    let taken = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
-                    let left = left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
-                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
-                    return Ok(Piece::Data(input.split_to(taken).freeze()));
+                Self::Size => {
+                    let Some(line) = line(input, SIZE_LINE)? else { return Ok(Reached::Nothing) };
+                    let (size, length) = (size(line)?, line.len());
+                    input.advance(length + LINE_END);
+                    if size == 0 { Self::Trailers(TRAILERS) } else { Self::Data(size) }
                 }
-                Self::DataEnd => match line(input, 0)? {
-                    None => return Ok(Piece::More),
-                    Some(_) => Self::Size,
-                },
-                Self::Trailers(left) => match line(input, left)? {
-                    None => return Ok(Piece::More),
-                    Some(line) if line.is_empty() => return Ok(Piece::End),
-                    Some(line) => {
-                        check_trailer(&line)?;
-                        Self::Trailers(left.saturating_sub(line.len()))
+                Self::Data(_) if input.is_empty() => return Ok(Reached::Nothing),
+                Self::Data(left) => return Ok(Reached::Data(left)),
+                Self::DataEnd => {
+                    if line(input, 0)?.is_none() {
+                        return Ok(Reached::Nothing);
                     }
-                },
+                    input.advance(LINE_END);
+                    Self::Size
+                }
+                Self::Trailers(left) => {
+                    let Some(line) = line(input, left)? else { return Ok(Reached::Nothing) };
+                    if !line.is_empty() {
+                        check_trailer(line)?;
+                    }
+                    let length = line.len();
+                    input.advance(length + LINE_END);
+                    if length == 0 { Self::Over } else { Self::Trailers(left.saturating_sub(length)) }
+                }
+                // What follows is not of this body.
+                Self::Over => return Ok(Reached::End),
             }
         }
     }
 }
 
-/// A line of at most `limit` bytes without its end, once it is there.
-fn line(input: &mut BytesMut, limit: usize) -> Result<Option<Bytes>, Malformed> {
-    let whole = limit.saturating_add(b"\r\n".len());
+/// Where a body goes on.
+enum Reached {
+    /// In a chunk of which so many bytes are left, and some are there.
+    Data(u64),
+    /// Behind what was read.
+    Nothing,
+    End,
+}
+
+/// CR LF.
+const LINE_END: usize = 2;
+
+/// The line of at most `limit` bytes that input begins with, without its end, once all of it is there.
+fn line(input: &[u8], limit: usize) -> Result<Option<&[u8]>, Malformed> {
+    let whole = limit.saturating_add(LINE_END);
     let searched = input.get(..whole.min(input.len())).unwrap_or_default();
     let Some(at) = memchr(b'\n', searched) else {
         return if searched.len() < whole { Ok(None) } else { Err(Malformed("chunk_line_too_long")) };
     };
-    let mut line = input.split_to(at.saturating_add(1)).freeze();
-    line.truncate(at);
-    match line.split_last() {
-        Some((b'\r', text)) if !text.contains(&b'\r') => {
-            line.truncate(line.len().saturating_sub(1));
-            Ok(Some(line))
-        }
+    match searched.get(..at).and_then(<[u8]>::split_last) {
+        Some((b'\r', text)) if !text.contains(&b'\r') => Ok(Some(text)),
         _ => Err(Malformed("bare_line_feed")),
     }
 }
@@ -117,7 +162,7 @@ fn check_trailer(line: &[u8]) -> Result<(), Malformed> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -151,6 +196,22 @@ mod tests {
         }
         let bytes: Vec<&[u8]> = body.chunks(1).collect();
         assert_eq!(read(&bytes).unwrap().unwrap().0, b"hello world");
+    }
+
+    #[test]
+    fn small_chunks_that_are_there_together_are_one_piece_and_large_ones_are_not_copied() {
+        let large = "x".repeat(JOINED);
+        let body =
+            format!("{}{:x}\r\n{large}\r\n{}0\r\n\r\nsurplus", "1\r\na\r\n".repeat(JOINED + 10), JOINED, "1\r\nb\r\n");
+        let (mut chunked, mut input) = (Chunked::new(), BytesMut::from(body.as_bytes()));
+        let whole = input.as_ptr_range();
+        let mut next = || chunked.next(&mut input).unwrap();
+        assert_eq!(next(), Piece::Data("a".repeat(JOINED).into()));
+        assert_eq!(next(), Piece::Data("a".repeat(10).into()));
+        let Piece::Data(data) = next() else { panic!("the large chunk") };
+        assert!(data == large && whole.contains(&data.as_ptr()), "{data:?}");
+        assert_eq!([next(), next(), next()], [Piece::Data("b".into()), Piece::End, Piece::End]);
+        assert_eq!(input, "surplus");
     }
 
     #[test]
