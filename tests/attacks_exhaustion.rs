@@ -109,6 +109,27 @@ fn i93_a_body_in_chunks_of_one_byte_costs_no_more_than_another() {
 }
 
 #[test]
+fn i93_a_body_in_tls_records_of_a_few_bytes_costs_no_more_than_another() {
+    let gate = Gate::start();
+    let token = gate.token("orders:read");
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n",
+        1 << 20
+    );
+    let whole = [head.as_bytes(), &vec![b'a'; 1 << 20]].concat();
+    endured("TLS records of 10 bytes", &gate, || {
+        let mut config = wire::config(&gate, None);
+        // The least that the library makes: ten bytes, and what TLS itself adds.
+        config.max_fragment_size = Some(32);
+        let mut stream = wire::handshake(gate.address, "localhost", config);
+        stream.write_all(&whole).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(status, *b"HTTP/1.1 200");
+    });
+}
+
+#[test]
 fn i94_a_head_that_swells_when_it_is_read_is_refused() {
     let gate = Gate::start();
     endured("HPACK bomb", &gate, || {

@@ -140,21 +140,15 @@ pub(crate) fn let_others_go_first<T>(cx: &mut Context<'_>) -> Poll<T> {
     Poll::Pending
 }
 
-/// A stream that tells its pulse when bytes move, and moves no more than [`TURN`] of them at a time.
-pub(crate) struct Watched<S> {
-    inner: S,
-    pulse: Arc<Pulse>,
-    /// Bytes that moved since others had their turn.
+/// Counts bytes of a stream until it is others' turn.
+#[derive(Debug, Default)]
+struct Turn {
     moved: usize,
 }
 
-impl<S> Watched<S> {
-    pub(crate) fn new(inner: S, pulse: Arc<Pulse>) -> Self {
-        Self { inner, pulse, moved: 0 }
-    }
-
+impl Turn {
     /// Pending once enough moved.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.moved < TURN {
             return Poll::Ready(());
         }
@@ -169,9 +163,73 @@ impl<S> Watched<S> {
             Poll::Pending => 0,
         };
     }
+}
+
+/// A client's bytes as they come, below TLS, no more than [`TURN`] of them at a time. Above it, those of records that hold
+/// one byte each would count for little, and cost as much as any.
+pub(crate) struct Turns<S> {
+    inner: S,
+    turn: Turn,
+}
+
+impl<S> Turns<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner, turn: Turn::default() }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.turn.poll(cx));
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let bytes = buffer.filled().len() - before;
+        self.turn.count(&read, |_| bytes);
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Turns<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+/// A stream to a client that tells its pulse when bytes move, and writes no more than [`TURN`] of them at a time: above TLS,
+/// which takes more than it can pass on.
+pub(crate) struct Watched<S> {
+    inner: S,
+    pulse: Arc<Pulse>,
+    turn: Turn,
+}
+
+impl<S> Watched<S> {
+    pub(crate) fn new(inner: S, pulse: Arc<Pulse>) -> Self {
+        Self { inner, pulse, turn: Turn::default() }
+    }
 
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.count(&written, |done| *done.as_ref().unwrap_or(&0));
+        self.turn.count(&written, |done| *done.as_ref().unwrap_or(&0));
         let written = ready!(written)?;
         self.pulse.wrote();
         Poll::Ready(Ok(written))
@@ -180,13 +238,9 @@ impl<S> Watched<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_turn(cx));
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        let bytes = buffer.filled().len() - before;
-        self.count(&read, |_| bytes);
-        ready!(read)?;
-        if bytes > 0 {
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
             self.pulse.read();
         }
         Poll::Ready(Ok(()))
@@ -195,7 +249,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_turn(cx));
+        ready!(self.turn.poll(cx));
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.wrote(written)
     }
@@ -213,7 +267,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_turn(cx));
+        ready!(self.turn.poll(cx));
         let written = write_joined(&mut self.inner, cx, pieces);
         self.wrote(written)
     }
@@ -239,8 +293,8 @@ mod tests {
             let (mut far, mut near) = tokio::net::UnixStream::pair().unwrap();
             let other = tokio::spawn(async move { near.read_u8().await.unwrap() });
             tokio::task::yield_now().await;
-            let mut greedy =
-                Watched::new(tokio::io::join(tokio::io::repeat(0), tokio::io::sink()), Pulse::new(&clock, false));
+            let stream = Turns::new(tokio::io::join(tokio::io::repeat(0), tokio::io::sink()));
+            let mut greedy = Watched::new(stream, Pulse::new(&clock, false));
             // The one byte is in the system's hands, and nobody was told of it yet.
             far.write_all(&[7]).await.unwrap();
             // A task, as connections are: the runtime asks the system between two turns of the test's own future.

@@ -21,7 +21,7 @@ use super::{Census, Leaf, Peer, Place, ServerTls, Shown, TlsSetupError, connecti
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::{Current, Gate},
-    stream::Joined,
+    stream::{Joined, Turns},
     watch::{Pulse, Sweeper},
 };
 
@@ -226,6 +226,7 @@ async fn greet(
     // Without it, small answers wait for the other side's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(arrival) = arrival.named(entrance, &mut stream).await else { return };
+    let stream = Turns::new(stream);
     let Some(tls) = &entrance.tls else {
         let Some(peer) = arrival.into_peer(sweeper, Proved::default()) else { return };
         worker.spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
