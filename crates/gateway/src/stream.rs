@@ -133,8 +133,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Begun<S> {
 const TURN: usize = 32 * 1024;
 
 /// Has the task wait until others had their turn and the system was asked who is ready by now. A task that woke itself
-/// would be asked again sixty times before anybody else whose bytes came meanwhile.
+/// would be asked again sixty times before anybody else whose bytes came meanwhile. Other programs have their turn too: who
+/// shares a processor with a busy worker, as a server beside it does, would wait for three milliseconds.
 pub(crate) fn let_others_go_first<T>(cx: &mut Context<'_>) -> Poll<T> {
+    std::thread::yield_now();
     // Asked once, it is pending, and wakes the task when the others are done.
     let _ = pin!(tokio::task::yield_now()).poll(cx);
     Poll::Pending
