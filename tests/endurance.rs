@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use running::{
-    Gate,
+    Gate, SHOP,
     load::{Offer, Seen, offer, percentile, slow_origin},
     wire,
 };
@@ -121,20 +121,6 @@ fn at_three_times_what_it_can_do_it_does_most_of_what_it_could_and_refuses_the_r
         assert!(late < Duration::from_millis(50), "refusals take {late:?}");
     }
 }
-
-const SHOP: &str = r#"
-openapi: 3.1.0
-info: { title: Shop, version: "1" }
-servers: [{ url: https://api.example.com/shop }]
-paths:
-  /orders:
-    post:
-      requestBody:
-        required: true
-        content:
-          application/json: { schema: { type: object, required: [name], properties: { name: { type: string, maxLength: 2000 } } } }
-      responses: { "200": { description: Made } }
-"#;
 
 /// What many clients do in turn: they ask, they send what is held and judged, and they do what is refused.
 fn mixed(tokens: &[String], number: u32, sent: usize) -> Request<Full<Bytes>> {

@@ -5,32 +5,23 @@
 
 mod running;
 
-use std::{fs, path::PathBuf, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use running::{
-    Gate,
+    Gate, SHOP,
     echo::{Echo, handshake, masked},
     http2,
     load::{Offer, offer},
     wire,
 };
-
-const SHOP: &str = r#"
-openapi: 3.1.0
-info: { title: Shop, version: "1" }
-servers: [{ url: https://api.example.com/shop }]
-paths:
-  /orders:
-    post:
-      requestBody:
-        required: true
-        content:
-          application/json: { schema: { type: object, required: [name], properties: { name: { type: string, maxLength: 2000 } } } }
-      responses: { "200": { description: Made } }
-"#;
 
 /// Connections of each kind.
 const CONNECTIONS: usize = 6;
@@ -88,7 +79,7 @@ fn ordinary_requests_of_each_kind_are_answered_many_at_a_time() {
         }
         scope.spawn(|| messages(&gate, &bearer, rounds));
         scope.spawn(|| {
-            let time = Duration::from_secs(if rounds > 100 { 20 } else { 1 });
+            let time = Duration::from_secs(if profiles().is_some() { 20 } else { 1 });
             let offered = Offer { connections: 16, rate: None, time, stay: STAY };
             let seen = offer(gate.plain, offered, |_, _| {
                 Request::get("/open").header("host", "localhost").body(Full::<Bytes>::default()).unwrap()
@@ -149,7 +140,7 @@ fn messages(gate: &Gate, bearer: &str, rounds: usize) {
 }
 
 /// Copies what an instrumented gateway has left in its folder.
-fn keep(gate: &Gate, profiles: &PathBuf) {
+fn keep(gate: &Gate, profiles: &Path) {
     fs::create_dir_all(profiles).unwrap();
     let mut kept = 0;
     for entry in fs::read_dir(gate.folder.path().join("data")).unwrap() {

@@ -1,4 +1,4 @@
-//! The systemd unit: its directives, and what systemd says of them where it is installed.
+//! How the product is built and installed: what the compiler is told, and the systemd unit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::{Command, Output};

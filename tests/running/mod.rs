@@ -210,6 +210,21 @@ impl Gate {
     }
 }
 
+/// An OpenAPI document of a shop that takes orders (`Gate::start_with_contract`).
+pub const SHOP: &str = r#"
+openapi: 3.1.0
+info: { title: Shop, version: "1" }
+servers: [{ url: https://api.example.com/shop }]
+paths:
+  /orders:
+    post:
+      requestBody:
+        required: true
+        content:
+          application/json: { schema: { type: object, required: [name], properties: { name: { type: string, maxLength: 2000 } } } }
+      responses: { "200": { description: Made } }
+"#;
+
 /// Claims of a valid token.
 pub fn claims(scope: &str) -> Value {
     let now = unix_now();

@@ -10,6 +10,8 @@ use crate::stream::JOINED;
 
 /// Bytes of a line with a chunk's size and its extensions.
 const SIZE_LINE: usize = 1024;
+/// Small chunks that make one piece, at most: some 25 µs.
+const MOST_JOINED: usize = 512;
 /// Bytes of all trailers.
 const TRAILERS: usize = 16 * 1024;
 
@@ -46,8 +48,9 @@ impl Chunked {
             Reached::End => return Ok(Piece::End),
         };
         let first = self.take(left, input);
-        let mut joined = BytesMut::new();
+        let (mut joined, mut chunks) = (BytesMut::new(), 1);
         while !input.is_empty()
+            && chunks < MOST_JOINED
             && let Reached::Data(left) = self.reach_data(input)?
             && usize::try_from(left)
                 .is_ok_and(|left| left <= input.len() && left.saturating_add(first.len().max(joined.len())) <= JOINED)
@@ -61,6 +64,7 @@ impl Chunked {
             joined.extend_from_slice(input.get(..taken).unwrap_or_default());
             input.advance(taken);
             *self = Self::DataEnd;
+            chunks += 1;
         }
         Ok(Piece::Data(if joined.is_empty() { first } else { joined.freeze() }))
     }
@@ -201,12 +205,16 @@ mod tests {
     #[test]
     fn small_chunks_that_are_there_together_are_one_piece_and_large_ones_are_not_copied() {
         let large = "x".repeat(JOINED);
-        let body =
-            format!("{}{:x}\r\n{large}\r\n{}0\r\n\r\nsurplus", "1\r\na\r\n".repeat(JOINED + 10), JOINED, "1\r\nb\r\n");
+        let body = format!(
+            "{}{:x}\r\n{large}\r\n{}0\r\n\r\nsurplus",
+            "1\r\na\r\n".repeat(MOST_JOINED + 10),
+            JOINED,
+            "1\r\nb\r\n"
+        );
         let (mut chunked, mut input) = (Chunked::new(), BytesMut::from(body.as_bytes()));
         let whole = input.as_ptr_range();
         let mut next = || chunked.next(&mut input).unwrap();
-        assert_eq!(next(), Piece::Data("a".repeat(JOINED).into()));
+        assert_eq!(next(), Piece::Data("a".repeat(MOST_JOINED).into()));
         assert_eq!(next(), Piece::Data("a".repeat(10).into()));
         let Piece::Data(data) = next() else { panic!("the large chunk") };
         assert!(data == large && whole.contains(&data.as_ptr()), "{data:?}");

@@ -32,11 +32,16 @@ use crate::{
     listen::Peer,
     pipeline,
     refusal::Refusal,
+    stream::let_others_go_first,
     tunnel,
 };
 
 /// What is waited for behind the last answer, so that it is not lost with what the client still sends (RFC 9112 §9.6).
 const PARTING: Duration = Duration::from_secs(2);
+
+/// Bytes between the data of a body in chunks after which others have their turn: those of some hundred small chunks, which
+/// cost as much to read as a megabyte in large ones.
+const TEDIOUS: usize = 2 * 1024;
 
 /// Serves a connection whose first byte was read, until it ends or `leaving` turns true between two requests.
 pub(in crate::listen) async fn serve<S>(
@@ -93,6 +98,8 @@ struct Incoming {
     expectation: Expectation,
     /// Bytes that came and that nobody wanted.
     drained: usize,
+    /// Bytes between data that were read since others had their turn.
+    lines: usize,
 }
 
 /// Whether the client waits for 100 (Continue) before it sends a body.
@@ -185,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         let Some(framing) = Framing::of(head.body) else { return Received::Nothing };
         let (push, pull) = pull::body(framing.length());
         let expectation = if head.waits_to_continue() { Expectation::Waits } else { Expectation::None };
-        self.incoming = Some(Incoming { push, framing, expectation, drained: 0 });
+        self.incoming = Some(Incoming { push, framing, expectation, drained: 0, lines: 0 });
         Received::Http1(pull)
     }
 
@@ -238,12 +245,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Reads the next piece of the request's body, and gives it to whoever wants it.
     fn poll_piece(&mut self, wish: Wish, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(incoming) = &mut self.incoming {
+            if incoming.lines >= TEDIOUS {
+                incoming.lines = 0;
+                return let_others_go_first(cx);
+            }
+            let there = self.input.bytes.len();
             match incoming.framing.next(&mut self.input.bytes) {
                 Ok(Piece::More) => match ready!(self.input.poll_read(&mut self.stream, cx)) {
                     Ok(1..) => continue,
                     Ok(0) | Err(_) => self.spoil(),
                 },
                 Ok(Piece::Data(data)) => {
+                    let lines = there.saturating_sub(self.input.bytes.len()).saturating_sub(data.len());
+                    incoming.lines = incoming.lines.saturating_add(lines);
                     match wish {
                         Wish::Nothing => incoming.drained = incoming.drained.saturating_add(data.len()),
                         Wish::Piece => incoming.push.give(Some(Ok(data)), cx),
@@ -394,6 +408,36 @@ impl From<Fault> for Refusal {
             Fault::Malformed(malformed) => Self::Malformed(malformed.0),
             Fault::TargetTooLong => Self::TargetTooLong,
             Fault::TooLarge => Self::HeadTooLarge,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::http1::Body;
+
+    /// Whose body is tedious to read does not have others wait for it.
+    #[tokio::test]
+    async fn others_have_their_turn_between_many_small_chunks_and_not_between_large_ones() {
+        let large = format!("400\r\n{}\r\n", "a".repeat(1_024));
+        for (chunks, turns) in [("1\r\na\r\n".repeat(2_000), 4), (large.repeat(100), 0)] {
+            let (stream, _client) = tokio::io::duplex(64);
+            let mut connection = Connection::new(stream, b'x');
+            connection.input.bytes = BytesMut::from(format!("{chunks}0\r\n\r\n").as_bytes());
+            let (push, _pull) = pull::body(None);
+            let framing = Framing::of(Body::Chunked).unwrap();
+            let expectation = Expectation::None;
+            connection.incoming = Some(Incoming { push, framing, expectation, drained: 0, lines: 0 });
+            let mut pauses = 0;
+            while connection.incoming.is_some() {
+                let moved = poll_fn(|cx| Poll::Ready(connection.poll_piece(Wish::Nothing, cx))).await;
+                pauses += usize::from(moved.is_pending());
+            }
+            assert_eq!(pauses, turns);
         }
     }
 }
