@@ -28,14 +28,14 @@ use crate::{
 /// Takes a request to its answer; whatever happens in between, the answer is dressed and recorded.
 ///
 /// The request is brought into its canonical form before the future is made, which would otherwise carry both.
-pub(crate) fn handle(
-    gate: Arc<Gate>,
-    peer: Arc<Peer>,
+pub(crate) fn handle<'c>(
+    gate: &'c Arc<Gate>,
+    peer: &'c Arc<Peer>,
     parts: Box<Parts>,
     body: Received,
     switch: Option<Switch>,
-) -> impl Future<Output = Result<Response<Outbound>, Infallible>> {
-    let record = Record::begin(&gate, &peer, &parts.method, &parts.headers);
+) -> impl Future<Output = Result<Response<Outbound>, Infallible>> + use<'c> {
+    let record = Record::begin(gate, peer, &parts.method, &parts.headers);
     let asks_for_key = identity_token::is_key_request(&parts);
     let snapshot = &gate.snapshot;
     let canonical = Canonical::from_wire(parts, body, switch, &snapshot.limits, snapshot.sources.key_prefix);
@@ -54,8 +54,8 @@ pub(crate) fn refuse_head(gate: &Arc<Gate>, peer: &Arc<Peer>, refusal: Refusal) 
 }
 
 async fn answer(
-    gate: Arc<Gate>,
-    peer: Arc<Peer>,
+    gate: &Arc<Gate>,
+    peer: &Arc<Peer>,
     mut record: Box<Record>,
     asks_for_key: bool,
     canonical: Result<Box<Canonical>, Refusal>,
@@ -78,10 +78,10 @@ async fn answer(
         return Ok(answer);
     }
     let (mut exposure, mut reader) = (Exposure::Private, None);
-    let outcome = match decide(&gate, &peer, &mut record, &mut reader, canonical).await {
+    let outcome = match decide(gate, peer, &mut record, &mut reader, canonical).await {
         Ok(authorized) => {
             exposure = Exposure::of(&authorized);
-            serve(&gate, &peer, &mut record, authorized).await
+            serve(gate, peer, &mut record, authorized).await
         }
         Err(refusal) => Err(refusal),
     };

@@ -8,16 +8,20 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use arc_swap::ArcSwap;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::{sync::Notify, time::Instant};
 
-/// Wall time for tokens, in Unix seconds. A clock before 1970 is 0, and no token is valid then.
+/// Wall time for tokens, in Unix seconds: of the clock that costs least, which is some milliseconds late. A clock before
+/// 1970 is 0, and no token is valid then.
 pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    u64::try_from(clock_gettime(ClockId::RealtimeCoarse).tv_sec).unwrap_or(0)
 }
 
+/// Bytes of a date as HTTP writes it.
+const DATE: usize = 29;
+
 /// A date as HTTP writes it (RFC 9110 §5.6.7).
-pub(crate) type Date = [u8; 29];
+pub(crate) type Date = [u8; DATE];
 
 /// Coarse monotonic time for connections, and wall time for what is recorded.
 #[derive(Debug)]
@@ -26,14 +30,14 @@ pub(crate) struct Clock {
     seconds: AtomicU64,
     /// Nanoseconds between 1970 and the start by the wall clock, as of the last sweep: it may be set meanwhile.
     epoch: AtomicU64,
-    /// As of the last sweep.
-    date: ArcSwap<Date>,
+    /// As of the last sweep, eight bytes each. The worker that reads it is the one that sweeps, so it is never half written.
+    date: [AtomicU64; 4],
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
         let (seconds, epoch) = (AtomicU64::new(0), AtomicU64::new(0));
-        let clock = Self { started: Instant::now(), seconds, epoch, date: ArcSwap::from_pointee([b' '; 29]) };
+        let clock = Self { started: Instant::now(), seconds, epoch, date: Default::default() };
         clock.tick();
         clock
     }
@@ -47,7 +51,12 @@ impl Clock {
 
     /// The date for answers, written once a second.
     pub(crate) fn date(&self) -> Date {
-        **self.date.load()
+        let mut date = [b' '; DATE];
+        for (bytes, stored) in date.chunks_mut(8).zip(&self.date) {
+            let stored = stored.load(Ordering::Relaxed).to_le_bytes();
+            bytes.iter_mut().zip(stored).for_each(|(byte, stored)| *byte = stored);
+        }
+        date
     }
 
     /// Seconds since the worker started, as of the last sweep.
@@ -59,8 +68,10 @@ impl Clock {
         let elapsed = self.started.elapsed();
         self.seconds.store(elapsed.as_secs(), Ordering::Relaxed);
         let now = SystemTime::now();
-        if let Ok(date) = Date::try_from(httpdate::fmt_http_date(now).as_bytes()) {
-            self.date.store(Arc::new(date));
+        for (bytes, stored) in httpdate::fmt_http_date(now).as_bytes().chunks(8).zip(&self.date) {
+            let mut eight = [0; 8];
+            eight.iter_mut().zip(bytes).for_each(|(byte, of_date)| *byte = *of_date);
+            stored.store(u64::from_le_bytes(eight), Ordering::Relaxed);
         }
         let wall = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         self.epoch.store(nanoseconds(wall.saturating_sub(elapsed)), Ordering::Relaxed);
@@ -192,5 +203,21 @@ impl Sweeper {
             }
             true
         });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_seconds_are_of_now() {
+        let before = SystemTime::now() - Duration::from_secs(2);
+        let date = Clock::new().date();
+        let date = httpdate::parse_http_date(std::str::from_utf8(&date).unwrap()).unwrap();
+        assert!(date >= before && date <= SystemTime::now());
+        let seconds = UNIX_EPOCH + Duration::from_secs(unix_now());
+        assert!(seconds >= before && seconds <= SystemTime::now());
     }
 }

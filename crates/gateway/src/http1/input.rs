@@ -2,15 +2,16 @@
 
 use std::{
     io,
-    pin::pin,
+    mem::MaybeUninit,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
-use super::{IDLE_ROOM, Malformed};
+use super::Malformed;
 
 /// Bytes that are read at once, at first and at most. The most is also what is held of a body that its reader does not
 /// take.
@@ -46,17 +47,39 @@ impl Input {
     where
         S: AsyncRead + Unpin + ?Sized,
     {
+        if self.bytes.capacity() == 0 && self.read_next == READ {
+            return self.poll_first(stream, cx);
+        }
         if self.bytes.capacity() - self.bytes.len() < self.read_next / 2 {
             self.bytes.reserve(self.read_next);
         }
         let room = self.bytes.capacity() - self.bytes.len();
         let read = ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))?;
+        self.came(read, room);
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads without room of its own, which is taken for what came: whoever waits holds none, and most heads are smaller than
+    /// what they may be.
+    fn poll_first<S>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+    where
+        S: AsyncRead + Unpin + ?Sized,
+    {
+        let mut room = [MaybeUninit::uninit(); READ];
+        let mut buffer = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        self.bytes.extend_from_slice(buffer.filled());
+        self.came(buffer.filled().len(), READ);
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// So many bytes came where there was this much room.
+    fn came(&mut self, read: usize, room: usize) {
         self.read_next = match read {
             read if read >= room => (self.read_next * 2).min(MOST_READ),
             read if read < self.read_next / 8 => (self.read_next / 2).max(READ),
             _ => self.read_next,
         };
-        Poll::Ready(Ok(read))
     }
 
     /// Takes a head, its empty line included, once it is whole.
@@ -85,10 +108,39 @@ impl Input {
         self.searched > 0
     }
 
-    /// Gives back room that nobody needs while nothing goes on.
+    /// Gives room back while nothing goes on.
     pub(crate) fn shrink(&mut self) {
-        if self.bytes.is_empty() && self.bytes.capacity() > IDLE_ROOM {
+        if self.bytes.is_empty() {
+            self.read_next = READ;
             self.bytes = BytesMut::new();
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Ten thousand of them wait at once.
+    #[tokio::test]
+    async fn who_waits_holds_no_room_and_little_takes_little() {
+        let (mut near, mut far) = tokio::io::duplex(1 << 20);
+        let mut input = Input::begun(&[]);
+        for (bytes, most) in [(100, 1024), (10 * READ, 16 * READ), (100, 1024)] {
+            let waits = poll_fn(|cx| Poll::Ready(input.poll_read(&mut near, cx))).await;
+            assert!(waits.is_pending() && input.bytes.capacity() == 0, "{bytes}: {}", input.bytes.capacity());
+            far.write_all(&vec![b'x'; bytes]).await.unwrap();
+            while input.bytes.len() < bytes {
+                poll_fn(|cx| input.poll_read(&mut near, cx)).await.unwrap();
+            }
+            assert!(input.bytes.capacity() <= most, "{bytes}: {}", input.bytes.capacity());
+            assert_eq!(input.bytes.split(), vec![b'x'; bytes]);
+            input.shrink();
         }
     }
 }

@@ -17,6 +17,3 @@ pub(crate) use output::Output;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Malformed(pub(crate) &'static str);
-
-/// An idle connection does not keep more room than this, either way.
-pub(crate) const IDLE_ROOM: usize = 16 * 1024;

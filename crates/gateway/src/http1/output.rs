@@ -10,13 +10,12 @@ use bytes::{Buf, Bytes};
 use http::HeaderName;
 use tokio::io::AsyncWrite;
 
-use super::IDLE_ROOM;
 use crate::stream::{JOINED, write_joined};
 
 /// What is not written yet.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    /// Written first, with small pieces of data among them. Its room is used again and again.
+    /// Written first, with small pieces of data among them.
     lines: Vec<u8>,
     /// Bytes of the lines that are written.
     written: usize,
@@ -27,14 +26,23 @@ pub(crate) struct Output {
 impl Output {
     /// Adds a line, in pieces.
     pub(crate) fn line(&mut self, pieces: &[&[u8]]) {
+        self.begin();
         for piece in pieces {
             self.lines.extend_from_slice(piece);
+        }
+    }
+
+    /// Takes room for a whole head, instead of some more with each line.
+    fn begin(&mut self) {
+        if self.lines.capacity() == 0 {
+            self.lines.reserve(JOINED);
         }
     }
 
     /// Adds the line of a field.
     pub(crate) fn field(&mut self, name: &HeaderName, value: &[u8]) {
         let name = name.as_str().as_bytes();
+        self.begin();
         // Room once, and pieces of known sizes between: this is done some thirty times a request.
         self.lines.reserve(name.len() + value.len() + 4);
         self.lines.extend_from_slice(name);
@@ -93,9 +101,9 @@ impl Output {
         [self.lines(), &self.data, self.end].concat()
     }
 
-    /// Gives back room that nobody needs while nothing goes on.
+    /// Gives room back while nothing goes on. Whoever writes next takes the same, which is in the cache still.
     pub(crate) fn shrink(&mut self) {
-        if self.lines.is_empty() && self.lines.capacity() > IDLE_ROOM {
+        if self.lines.is_empty() {
             self.lines = Vec::new();
         }
     }

@@ -116,10 +116,9 @@ where
     let io = TokioIo::new(Frames::new(Watched::new(stream, Arc::clone(&pulse))));
     let service = service_fn(move |request: Request<Incoming>| {
         let (parts, body) = request.into_parts();
-        let answer =
-            pipeline::handle(peer.current.gate(), Arc::clone(&peer), Box::new(parts), Received::Http2(body), None);
-        async {
-            let mut answer = answer.await?;
+        let (parts, gate, peer) = (Box::new(parts), peer.current.gate(), Arc::clone(&peer));
+        async move {
+            let mut answer = pipeline::handle(&gate, &peer, parts, Received::Http2(body), None).await?;
             spell_out(&mut answer);
             let (mut parts, body) = answer.into_parts();
             if let Some(record) = body.told() {

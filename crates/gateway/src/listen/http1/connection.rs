@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         let body = self.receive(&head);
         let (switcher, switch) = tunnel::may_switch(&head.parts).then(switch).unzip();
         let gate = peer.current.gate();
-        let mut deciding = boxed(|| pipeline::handle(Arc::clone(&gate), Arc::clone(peer), head.parts, body, switch));
+        let mut deciding = boxed(|| pipeline::handle(&gate, peer, head.parts, body, switch));
         let answered = poll_fn(|cx| self.poll_answer(deciding.as_mut(), cx)).await;
         drop(deciding);
         let Some(answer) = answered else { return Next::Nothing };

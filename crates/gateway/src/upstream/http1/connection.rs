@@ -102,7 +102,6 @@ impl Connection {
                 return Err(error);
             }
         }
-        turn().await;
         poll_fn(|cx| self.poll_exchange(request, is_head, cx)).await
     }
 
@@ -189,6 +188,7 @@ impl Connection {
                         return self.refused();
                     }
                     self.body = None;
+                    self.output.shrink();
                     self.sending = Sending::Done;
                 }
             }
@@ -316,7 +316,6 @@ impl Connection {
         let usable = self.keeps_alive && self.is_over() && self.sending == Sending::Done && self.input.is_empty();
         if usable {
             self.input.shrink();
-            self.output.shrink();
         }
         usable
     }
@@ -334,21 +333,6 @@ impl Connection {
         let reader = std::io::Cursor::new(input.bytes.freeze()).chain(reader);
         matches!(ending, Ending::Switched).then(|| tokio::io::join(reader, writer))
     }
-}
-
-/// Lets the tasks that are ready come first, so that they all do what they have to do before anything is sent. The code of
-/// one stage stays in the cache for all of them, and the server is woken once for many requests instead of for each.
-async fn turn() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]
