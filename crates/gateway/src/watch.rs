@@ -9,7 +9,10 @@ use std::{
 };
 
 use rustix::time::{ClockId, clock_gettime};
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, interval, sleep},
+};
 
 /// Wall time for tokens, in Unix seconds: of the clock that costs least, which is some milliseconds late. A clock before
 /// 1970 is 0, and no token is valid then.
@@ -172,6 +175,12 @@ impl From<&config::GlobalLimits> for Patience {
     }
 }
 
+/// Connections that are looked at without a pause, while they are few.
+const FEW: usize = 32;
+/// Pauses of a second at the most, so that they end within it.
+const PARTS: usize = 200;
+const PAUSE: Duration = Duration::from_millis(4);
+
 /// All connections of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Sweeper {
@@ -184,32 +193,87 @@ impl Sweeper {
         self.pulses.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(pulse));
     }
 
-    /// Sweeps every second, for ever.
+    /// Looks at each connection once a second, for ever.
+    ///
+    /// A few at a time: slow clients end by the thousand, and everybody else would wait until they have all been closed.
     pub(crate) async fn run(&self, clock: &Clock, limits: impl Fn() -> Patience) {
-        let mut interval = tokio::time::interval(Duration::from_secs(1));
+        let mut rounds = interval(Duration::from_secs(1));
         loop {
-            interval.tick().await;
+            rounds.tick().await;
             clock.tick();
-            self.sweep(clock.coarse(), &limits());
+            let (all, mut at) = (self.count(), 0);
+            let few = (all / PARTS).max(FEW);
+            while let Some(next) = self.sweep(at, few, clock.coarse(), &limits())
+                && next < all
+            {
+                at = next;
+                sleep(PAUSE).await;
+            }
         }
     }
 
-    fn sweep(&self, now: u64, limits: &Patience) {
+    fn count(&self) -> usize {
+        self.pulses.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Looks at a few from a place on and forgets who has gone; the place of the next, if there is one.
+    fn sweep(&self, from: usize, few: usize, now: u64, limits: &Patience) -> Option<usize> {
         let mut pulses = self.pulses.lock().unwrap_or_else(PoisonError::into_inner);
-        pulses.retain(|pulse| {
-            let Some(pulse) = pulse.upgrade() else { return false };
-            if pulse.is_expired(now, limits) {
-                pulse.expired.notify_one();
+        let mut at = from;
+        for _ in 0..few {
+            if let Some(pulse) = pulses.get(at)?.upgrade() {
+                if pulse.is_expired(now, limits) {
+                    pulse.expired.notify_one();
+                }
+                at += 1;
+            } else {
+                pulses.swap_remove(at);
             }
-            true
-        });
+        }
+        Some(at)
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
+
+    /// Who is served meanwhile would wait for all of them.
+    #[tokio::test(start_paused = true)]
+    async fn who_expire_together_are_told_a_few_at_a_time() {
+        const COUNT: usize = 3_000;
+        let (clock, sweeper, told) =
+            (Arc::new(Clock::new()), Arc::new(Sweeper::default()), Arc::new(AtomicUsize::new(0)));
+        for number in 0..COUNT {
+            let pulse = Pulse::new(&clock, false);
+            sweeper.watch(&pulse);
+            let told = Arc::clone(&told);
+            // Every third has gone before.
+            if number % 3 > 0 {
+                tokio::spawn(async move {
+                    pulse.expired().await;
+                    told.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        }
+        let keep_alive = Duration::from_secs(2);
+        let patience = Patience { header: keep_alive, keep_alive, stream: keep_alive };
+        let running = Arc::clone(&sweeper);
+        tokio::spawn(async move { running.run(&clock, || patience).await });
+        let (begun, mut before, mut most) = (Instant::now(), 0, 0);
+        while before < COUNT / 3 * 2 {
+            sleep(Duration::from_millis(1)).await;
+            let now = told.load(Ordering::Relaxed);
+            (before, most) = (now, most.max(now - before));
+            assert!(before == 0 || begun.elapsed() > keep_alive, "{:?}", begun.elapsed());
+            assert!(begun.elapsed() < keep_alive + Duration::from_secs(2), "{before} after {:?}", begun.elapsed());
+        }
+        assert!(most <= FEW, "{most} at once");
+        assert_eq!(sweeper.count(), COUNT / 3 * 2);
+    }
 
     #[test]
     fn dates_and_seconds_are_of_now() {
