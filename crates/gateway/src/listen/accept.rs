@@ -226,7 +226,7 @@ async fn greet(
     // Without it, small answers wait for the other side's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(arrival) = arrival.named(entrance, &mut stream).await else { return };
-    let stream = Turns::new(stream);
+    let stream = Turns::new(stream, entrance.tls.is_some());
     let Some(tls) = &entrance.tls else {
         let Some(peer) = arrival.into_peer(sweeper, Proved::default()) else { return };
         worker.spawn(connection::serve_http1(peer, Box::new(stream), entrance.http, stop));
