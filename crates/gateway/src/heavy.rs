@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::refusal::Refusal;
 
-/// How far behind workers these threads stand: a third of a worker's share where both want the same processor.
+/// How far behind workers these threads stand: at a third of a worker's share where both want the same processor.
 const NICE: i32 = 5;
 
 /// What a worker does itself: less than 50 µs, where the way to another thread and back costs ten.
@@ -70,8 +70,10 @@ impl Drop for Heavy {
 /// A thread has a priority of its own in Linux alone; elsewhere this would be the whole process.
 fn stand_behind() {
     #[cfg(target_os = "linux")]
-    // One that is not allowed it works all the same, beside the others.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // A thread begins with the priority of the process, which need not be 0. One that is not allowed another works all the
+    // same, beside the others.
+    let _ = rustix::process::getpriority_process(None)
+        .and_then(|own| rustix::process::setpriority_process(None, own.saturating_add(NICE)));
 }
 
 #[cfg(test)]
@@ -91,7 +93,7 @@ mod tests {
             .unwrap();
         let own = rustix::process::getpriority_process(None).unwrap();
         assert_eq!(name.as_deref(), Some("heavy"));
-        assert_eq!(priority, if cfg!(target_os = "linux") { NICE } else { own });
+        assert_eq!(priority, if cfg!(target_os = "linux") { (own + NICE).min(19) } else { own });
         assert_eq!(heavy.run(|| panic!("on purpose")).await, Err::<(), _>(Refusal::Internal));
         assert_eq!(heavy.run(|| 7).await, Ok(7), "it goes on");
     }

@@ -40,6 +40,7 @@ mod start;
 mod stream;
 mod traces;
 mod tunnel;
+mod turn;
 pub(crate) mod upstream;
 mod walks;
 mod watch;

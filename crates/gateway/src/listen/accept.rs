@@ -21,7 +21,8 @@ use super::{Census, Leaf, Peer, Place, ServerTls, Shown, TlsSetupError, connecti
 use crate::{
     authenticate::{CertificateHolder, identify_certificate},
     gate::{Current, Gate},
-    stream::{Joined, Turns},
+    stream::Joined,
+    turn::Turns,
     watch::{Pulse, Sweeper},
 };
 

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::stream::{let_others_go_first, writes_through};
+use crate::{stream::writes_through, turn::Pause};
 
 /// What the client says first (RFC 9113 §3.4).
 const PREFACE: usize = 24;
@@ -47,11 +47,12 @@ pub(super) struct Frames<S> {
     poison: Option<&'static [u8]>,
     /// Others had their turn since something was read.
     waited: bool,
+    pause: Pause,
 }
 
 impl<S> Frames<S> {
     pub(super) fn new(inner: S) -> Self {
-        Self { inner, reader: Reader::new(Instant::now()), poison: None, waited: false }
+        Self { inner, reader: Reader::new(Instant::now()), poison: None, waited: false, pause: Pause::default() }
     }
 }
 
@@ -62,8 +63,9 @@ impl<S: AsyncRead + Unpin> Frames<S> {
             return Pin::new(&mut self.inner).poll_read(cx, buffer);
         }
         if !std::mem::replace(&mut self.waited, true) {
-            return let_others_go_first(cx);
+            self.pause.begin(cx);
         }
+        ready!(self.pause.poll(cx));
         let mut room = [0; AT_ONCE];
         let (room, _) = room.split_at_mut(AT_ONCE.min(buffer.remaining()));
         let mut some = ReadBuf::new(room);

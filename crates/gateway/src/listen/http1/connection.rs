@@ -32,8 +32,8 @@ use crate::{
     listen::Peer,
     pipeline,
     refusal::Refusal,
-    stream::let_others_go_first,
     tunnel,
+    turn::Pause,
 };
 
 /// What is waited for behind the last answer, so that it is not lost with what the client still sends (RFC 9112 §9.6).
@@ -100,6 +100,7 @@ struct Incoming {
     drained: usize,
     /// Bytes between data that were read since others had their turn.
     lines: usize,
+    pause: Pause,
 }
 
 /// Whether the client waits for 100 (Continue) before it sends a body.
@@ -192,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         let Some(framing) = Framing::of(head.body) else { return Received::Nothing };
         let (push, pull) = pull::body(framing.length());
         let expectation = if head.waits_to_continue() { Expectation::Waits } else { Expectation::None };
-        self.incoming = Some(Incoming { push, framing, expectation, drained: 0, lines: 0 });
+        self.incoming = Some(Incoming { push, framing, expectation, drained: 0, lines: 0, pause: Pause::default() });
         Received::Http1(pull)
     }
 
@@ -247,8 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
         while let Some(incoming) = &mut self.incoming {
             if incoming.lines >= TEDIOUS {
                 incoming.lines = 0;
-                return let_others_go_first(cx);
+                incoming.pause.begin(cx);
             }
+            ready!(incoming.pause.poll(cx));
             let there = self.input.bytes.len();
             match incoming.framing.next(&mut self.input.bytes) {
                 Ok(Piece::More) => match ready!(self.input.poll_read(&mut self.stream, cx)) {
@@ -431,11 +433,15 @@ mod tests {
             let (push, _pull) = pull::body(None);
             let framing = Framing::of(Body::Chunked).unwrap();
             let expectation = Expectation::None;
-            connection.incoming = Some(Incoming { push, framing, expectation, drained: 0, lines: 0 });
+            connection.incoming =
+                Some(Incoming { push, framing, expectation, drained: 0, lines: 0, pause: Pause::default() });
             let mut pauses = 0;
             while connection.incoming.is_some() {
                 let moved = poll_fn(|cx| Poll::Ready(connection.poll_piece(Wish::Nothing, cx))).await;
-                pauses += usize::from(moved.is_pending());
+                if moved.is_pending() {
+                    pauses += 1;
+                    tokio::task::yield_now().await;
+                }
             }
             assert_eq!(pauses, turns);
         }
