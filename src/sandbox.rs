@@ -130,10 +130,12 @@ fn restrict_system_calls() -> Result<(), Box<dyn std::error::Error>> {
     let flag = u64::from(libc::CLONE_THREAD.unsigned_abs());
     let thread = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)?;
     calls.insert(libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]);
-    // A thread may stand behind the others.
+    // A thread may stand behind the others: further than it does already.
     let process = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::PRIO_PROCESS.into())?;
     let own = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, 0)?;
-    calls.insert(libc::SYS_setpriority, vec![SeccompRule::new(vec![process, own])?]);
+    for call in [libc::SYS_getpriority, libc::SYS_setpriority] {
+        calls.insert(call, vec![SeccompRule::new(vec![process.clone(), own.clone()])?]);
+    }
     let filter = SeccompFilter::new(calls, refused(rustix::io::Errno::PERM), SeccompAction::Allow, arch)?;
     let only_allowed: BpfProgram = filter.try_into()?;
     seccompiler::apply_filter(&no_clone3)?;
