@@ -96,13 +96,14 @@ pub fn nginx() -> Recorder {
     })
 }
 
+/// With one thread: of several that write a line at once, all but one drop theirs.
 pub fn haproxy() -> Recorder {
     Recorder::start("haproxy", |folder, port| {
         let file = write(
             folder,
             "haproxy.cfg",
             &format!(
-                "global\n  log stdout len 65000 format raw local0\n  tune.bufsize 65536\n\
+                "global\n  nbthread 1\n  log stdout len 65000 format raw local0\n  tune.bufsize 65536\n\
                  defaults\n  mode http\n  log global\n  timeout client 60s\n  timeout server 60s\n  timeout connect 5s\n\
                  frontend seen\n  bind 127.0.0.1:{port}\n  option http-buffer-request\n  option dontlognull\n\
                  http-request capture req.fhdr(x-request-id) len 64\n  http-request capture req.fhdr(x-marker) len 64\n\
