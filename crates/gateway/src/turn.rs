@@ -227,7 +227,7 @@ mod tests {
         assert!(is_served && asked == 3, "{is_served} after {asked}");
     }
 
-    /// A client who sends ten bytes a record has as much done as one who sends five hundred.
+    /// Records are work each: ten bytes in one are not a hundredth of what a thousand are.
     #[tokio::test]
     async fn records_count_however_little_they_hold() {
         for (is_tls, length, most) in [(true, 27, 2), (true, 16_000, 8), (false, 27, 8)] {

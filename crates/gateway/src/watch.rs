@@ -177,8 +177,8 @@ impl From<&config::GlobalLimits> for Patience {
 
 /// Connections that are looked at without a pause, while they are few.
 const FEW: usize = 32;
-/// Pauses of a second at the most, so that they end within it.
-const PARTS: usize = 200;
+/// Pauses of a second at the most, so that they end within it where the worker has time.
+const PARTS: usize = 150;
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// All connections of a worker.
@@ -202,12 +202,14 @@ impl Sweeper {
             rounds.tick().await;
             clock.tick();
             let (all, mut at) = (self.count(), 0);
-            let few = (all / PARTS).max(FEW);
+            let few = all.div_ceil(PARTS).max(FEW);
             while let Some(next) = self.sweep(at, few, clock.coarse(), &limits())
                 && next < all
             {
                 at = next;
                 sleep(PAUSE).await;
+                // A busy worker's pauses take longer, and time goes on in them.
+                clock.tick();
             }
         }
     }
