@@ -23,6 +23,7 @@ pub struct Origin {
 struct Record {
     bytes: Vec<u8>,
     count: usize,
+    answered: usize,
 }
 
 impl Record {
@@ -52,6 +53,11 @@ impl Origin {
     /// How many bytes have come so far.
     pub fn seen(&self) -> usize {
         self.record.lock().unwrap().count
+    }
+
+    /// How many requests were answered, as far as the system took the answer.
+    pub fn answered(&self) -> usize {
+        self.record.lock().unwrap().answered
     }
 
     /// The first MiB that came.
@@ -161,6 +167,7 @@ fn serve(mut stream: TcpStream, record: &Mutex<Record>) -> io::Result<()> {
             }
         }
         answer(&mut stream, &head)?;
+        record.lock().unwrap().answered += 1;
     }
 }
 
