@@ -159,6 +159,11 @@ impl<S> Watched<S> {
         Self { inner, pulse, turn: Turn::default() }
     }
 
+    /// Nothing goes on any more until more comes from the client, so that others have their turn.
+    pub(crate) fn rest(&mut self) {
+        self.turn.rest();
+    }
+
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.turn.count(&written, |done| *done.as_ref().unwrap_or(&0));
         let written = ready!(written)?;

@@ -83,12 +83,17 @@ impl Turn {
         self.pause.poll(cx)
     }
 
-    /// Counts what moved. Who waits lets others go first anyway.
+    /// What moved until now is over: who waits does not keep others from their turn.
+    pub(crate) fn rest(&mut self) {
+        self.moved = 0;
+    }
+
+    /// Counts what moved.
     pub(crate) fn count<T>(&mut self, outcome: &Poll<T>, bytes: impl FnOnce(&T) -> usize) {
-        self.moved = match outcome {
-            Poll::Ready(done) => self.moved.saturating_add(bytes(done)),
-            Poll::Pending => 0,
-        };
+        match outcome {
+            Poll::Ready(done) => self.moved = self.moved.saturating_add(bytes(done)),
+            Poll::Pending => self.rest(),
+        }
     }
 }
 

@@ -20,8 +20,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::{
     answer_head::{self, Asked, More},
     framing::Framing,
+    incoming::{Expectation, Incoming},
     outgoing::{BrokenOff, Outgoing, Rest},
-    pull::{self, Push, Wish},
+    pull::{self, Wish},
     request_head::{self, Fault, Head, HeadLimits},
     switch::{Switcher, switch},
 };
@@ -32,22 +33,18 @@ use crate::{
     listen::Peer,
     pipeline,
     refusal::Refusal,
+    stream::Watched,
     tunnel,
-    turn::Pause,
 };
 
 /// What is waited for behind the last answer, so that it is not lost with what the client still sends (RFC 9112 §9.6).
 const PARTING: Duration = Duration::from_secs(2);
 
-/// Bytes between the data of a body in chunks after which others have their turn: those of some hundred small chunks, which
-/// cost as much to read as a megabyte in large ones.
-const TEDIOUS: usize = 2 * 1024;
-
 /// Serves a connection whose first byte was read, until it ends or `leaving` turns true between two requests.
 pub(in crate::listen) async fn serve<S>(
     peer: Arc<Peer>,
     first: u8,
-    stream: S,
+    stream: Watched<S>,
     limits: HeadLimits,
     leaving: Arc<AtomicBool>,
 ) where
@@ -80,7 +77,7 @@ enum Next {
 }
 
 struct Connection<S> {
-    stream: S,
+    stream: Watched<S>,
     input: Input,
     output: Output,
     /// The body of the request under way, until all of it came.
@@ -89,27 +86,6 @@ struct Connection<S> {
     spoiled: bool,
     /// The answer's fields, emptied: they have room for those of the next request.
     table: HeaderMap,
-}
-
-/// A request's body on its way in.
-struct Incoming {
-    push: Push,
-    framing: Framing,
-    expectation: Expectation,
-    /// Bytes that came and that nobody wanted.
-    drained: usize,
-    /// Bytes between data that were read since others had their turn.
-    lines: usize,
-    pause: Pause,
-}
-
-/// Whether the client waits for 100 (Continue) before it sends a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expectation {
-    None,
-    Waits,
-    /// The 100 is on its way.
-    Asking,
 }
 
 /// What is no request.
@@ -127,7 +103,7 @@ enum Event {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
-    fn new(stream: S, first: u8) -> Self {
+    fn new(stream: Watched<S>, first: u8) -> Self {
         Self {
             stream,
             input: Input::begun(&[first]),
@@ -155,7 +131,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
             if self.input.is_empty() && leaving.load(Ordering::Relaxed) {
                 return Poll::Ready(None);
             }
-            match ready!(self.input.poll_read(&mut self.stream, cx)) {
+            let read = self.input.poll_read(&mut self.stream, cx);
+            if read.is_pending() {
+                self.stream.rest();
+            }
+            match ready!(read) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Poll::Ready(None),
             }
@@ -192,8 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     fn receive(&mut self, head: &Head) -> Received {
         let Some(framing) = Framing::of(head.body) else { return Received::Nothing };
         let (push, pull) = pull::body(framing.length());
-        let expectation = if head.waits_to_continue() { Expectation::Waits } else { Expectation::None };
-        self.incoming = Some(Incoming { push, framing, expectation, drained: 0, lines: 0, pause: Pause::default() });
+        self.incoming = Some(Incoming::new(push, framing, head.waits_to_continue()));
         Received::Http1(pull)
     }
 
@@ -246,25 +225,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Reads the next piece of the request's body, and gives it to whoever wants it.
     fn poll_piece(&mut self, wish: Wish, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(incoming) = &mut self.incoming {
-            if incoming.lines >= TEDIOUS {
-                incoming.lines = 0;
-                incoming.pause.begin(cx);
-            }
-            ready!(incoming.pause.poll(cx));
-            let there = self.input.bytes.len();
-            match incoming.framing.next(&mut self.input.bytes) {
+            match ready!(incoming.poll_next(&mut self.input, cx)) {
                 Ok(Piece::More) => match ready!(self.input.poll_read(&mut self.stream, cx)) {
                     Ok(1..) => continue,
                     Ok(0) | Err(_) => self.spoil(),
                 },
                 Ok(Piece::Data(data)) => {
-                    let lines = there.saturating_sub(self.input.bytes.len()).saturating_sub(data.len());
-                    incoming.lines = incoming.lines.saturating_add(lines);
                     match wish {
                         Wish::Nothing => incoming.drained = incoming.drained.saturating_add(data.len()),
                         Wish::Piece => incoming.push.give(Some(Ok(data)), cx),
                     }
-                    if incoming.framing.length() == Some(0) {
+                    if incoming.is_complete() {
                         self.incoming = None;
                     }
                 }
@@ -417,33 +388,29 @@ impl From<Fault> for Refusal {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use bytes::BytesMut;
-
     use super::*;
-    use crate::http1::Body;
+    use crate::watch::{Clock, Pulse};
 
-    /// Whose body is tedious to read does not have others wait for it.
+    /// Who waits for the next request lets others go first anyway.
     #[tokio::test]
-    async fn others_have_their_turn_between_many_small_chunks_and_not_between_large_ones() {
-        let large = format!("400\r\n{}\r\n", "a".repeat(1_024));
-        for (chunks, turns) in [("1\r\na\r\n".repeat(2_000), 4), (large.repeat(100), 0)] {
-            let (stream, _client) = tokio::io::duplex(64);
-            let mut connection = Connection::new(stream, b'x');
-            connection.input.bytes = BytesMut::from(format!("{chunks}0\r\n\r\n").as_bytes());
-            let (push, _pull) = pull::body(None);
-            let framing = Framing::of(Body::Chunked).unwrap();
-            let expectation = Expectation::None;
-            connection.incoming =
-                Some(Incoming { push, framing, expectation, drained: 0, lines: 0, pause: Pause::default() });
-            let mut pauses = 0;
-            while connection.incoming.is_some() {
-                let moved = poll_fn(|cx| Poll::Ready(connection.poll_piece(Wish::Nothing, cx))).await;
-                if moved.is_pending() {
-                    pauses += 1;
-                    tokio::task::yield_now().await;
+    async fn answers_count_for_a_turn_only_where_nobody_was_waited_for_between_them() {
+        let limits = HeadLimits { fields: 10, field_bytes: 1_000, target_bytes: 1_000 };
+        for (waits, most) in [(true, 32), (false, 9)] {
+            let (stream, _client) = tokio::io::duplex(1 << 20);
+            let pulse = Pulse::new(&Arc::new(Clock::new()), false);
+            let mut connection = Connection::new(Watched::new(stream, pulse), b'G');
+            let mut written = 0;
+            for _ in 0..32 {
+                let write =
+                    poll_fn(|cx| Poll::Ready(Pin::new(&mut connection.stream).poll_write(cx, &[0; 4_000]))).await;
+                written += usize::from(write.is_ready());
+                if waits {
+                    let head =
+                        poll_fn(|cx| Poll::Ready(connection.poll_head(limits, &AtomicBool::new(false), cx))).await;
+                    assert!(head.is_pending());
                 }
             }
-            assert_eq!(pauses, turns);
+            assert_eq!(written, most, "{waits}");
         }
     }
 }

@@ -7,6 +7,7 @@
 mod answer_head;
 mod connection;
 mod framing;
+mod incoming;
 mod outgoing;
 mod pull;
 mod request_head;
