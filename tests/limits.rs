@@ -340,7 +340,12 @@ fn past_the_memory_budget_connections_are_shed_and_then_requests_refused_and_sig
         budget(90);
         !is_let_in() && connection.exchange(&request("/open", "A: b")).status == 200
     };
-    assert!((0..20).any(|_| sheds_and_answers()), "no connection was shed at 90 % of the budget");
+    // The gateway looks at its memory ten times a second, and what it saw last may be from before all that.
+    let began = Instant::now();
+    while !sheds_and_answers() {
+        assert!(began.elapsed() < Duration::from_secs(20), "no connection was shed at 90 % of the budget");
+        thread::sleep(Duration::from_millis(50));
+    }
     budget(130);
     let refused = connection.exchange(&request("/open", "A: b"));
     assert_eq!((refused.status, refused.code().as_str()), (503, "PC-0602"));
